@@ -1,0 +1,1 @@
+"""Where records live: `embedded` (memory), `files`; one contract (`contract.py`)."""

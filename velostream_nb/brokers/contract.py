@@ -1,0 +1,133 @@
+"""The contract of every broker; `tests/contracts/test_brokers.py` runs over all of them.
+
+Offsets start at 0, count by one per partition (Kafka may leave gaps) and never come back. Records of one partition
+are read in the order they were appended. All methods are safe to call from any thread; a `Reader` belongs to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from velostream_nb.core.model import TopicInfo
+from velostream_nb.core.records import Payload, RecordSet
+from velostream_nb.core.schema import StreamSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of a partition is kept; the oldest whole batches go first. None means no bound."""
+
+    rows: int | None = 1_000_000
+    bytes: int | None = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Records to append to one topic as part of one `publish`."""
+
+    topic: str
+    payload: Payload
+    keys: pa.BinaryArray | None = None
+    timestamps_ms: npt.NDArray[np.int64] | None = None
+    """One a record; None: the broker's clock."""
+
+
+class Reader(Protocol):
+    """Reads one topic from given offsets onwards; not shared between threads."""
+
+    topic: str
+
+    def poll(self, max_rows: int) -> list[RecordSet]:
+        """What is there now, at most `max_rows` records, without waiting; [] when nothing is.
+
+        A typed or raw batch may be sliced to fit. When retention has removed the next offset, reading goes on at
+        the oldest retained one and `skipped` grows.
+        """
+
+    def positions(self) -> dict[int, int]:
+        """Next offset to read, per partition."""
+
+    def lag_rows(self) -> int:
+        """Records appended but not yet polled."""
+
+    @property
+    def skipped(self) -> int:
+        """Records lost to retention before they were read."""
+
+    @property
+    def ended(self) -> bool:
+        """True when the topic is bounded (a file) and everything has been polled."""
+
+    def close(self) -> None: ...
+
+
+class Broker(Protocol):
+    """Topics of records."""
+
+    def create_topic(
+        self, name: str, *, partitions: int = 1, retention: Retention | None = None, schema: StreamSchema | None = None
+    ) -> None:
+        """Create it; no error when it exists with as many partitions, BrokerError otherwise.
+
+        A name is 1–249 of letters, digits, ``.``, ``_``, ``-`` (Kafka's rule); BrokerError otherwise.
+        """
+
+    def delete_topic(self, name: str) -> None:
+        """Remove it and its records; UnknownTopicError when there is none."""
+
+    def topics(self) -> list[TopicInfo]:
+        """All topics, by name."""
+
+    def topic(self, name: str) -> TopicInfo:
+        """One topic; UnknownTopicError with near names."""
+
+    def exists(self, name: str) -> bool: ...
+
+    def schema(self, name: str) -> StreamSchema | None:
+        """The schema given at creation or set since, if any."""
+
+    def set_schema(self, name: str, schema: StreamSchema) -> None:
+        """Remember the schema of a topic."""
+
+    def produce(
+        self,
+        topic: str,
+        payload: Payload,
+        *,
+        partition: int | None = None,
+        keys: pa.BinaryArray | None = None,
+        timestamps_ms: npt.NDArray[np.int64] | None = None,
+    ) -> int:
+        """Append; creates the topic when it is missing. Without `partition`: by hash of key, else partition 0.
+
+        Returns how many records were appended.
+        """
+
+    def publish(self, outputs: Sequence[Output]) -> None:
+        """Append to several topics at once: no reader sees some of them without the others."""
+
+    def reader(self, topic: str, start: str | Mapping[int, int] = "earliest") -> Reader:
+        """A reader that starts at 'earliest', 'latest', or at given offsets; UnknownTopicError when missing."""
+
+    def read_range(self, wanted: Mapping[str, int | None], limit: int) -> dict[str, tuple[list[RecordSet], int, int]]:
+        """Newest records per topic after an absolute position, all as of one moment (no publish in between).
+
+        The position counts records ever appended to the topic, over its partitions. Gives, per topic,
+        (record sets holding at most `limit` newest records after it, the position after them, records skipped).
+        A topic that does not exist gives ([], 0, 0).
+        """
+
+    def version(self) -> int:
+        """A number that grows with every append, for `wait`."""
+
+    def wait(self, version: int, timeout: float) -> bool:
+        """Block until `version()` differs from `version` or the time (seconds) is over; True when it differs."""
+
+    def close(self) -> None:
+        """Release everything; wakes waiters. Safe to call twice."""

@@ -1,0 +1,1 @@
+"""Words every layer shares: errors, clock, schema, records, the session contract. Imports nothing of ours."""

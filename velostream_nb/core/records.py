@@ -1,0 +1,107 @@
+"""Records as brokers, codecs and the engine pass them: always batches, never single rows.
+
+Hidden columns travel beside the user's columns through the engine. Their names start with two
+underscores; user columns of those names are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+TS = "__ts"
+"""Hidden column: event time, int64 microseconds since the epoch, never NULL."""
+POS = "__pos"
+"""Hidden column: packed (partition, offset), int64; breaks ties in event time (see `pack_position`)."""
+OP = "__op"
+"""Hidden column of changelogs: 'upsert' or 'delete'; absent from append-only streams."""
+
+HIDDEN = (TS, POS, OP)
+
+_OFFSET_BITS = 48
+
+
+def pack_position(partition: int, offset: int) -> int:
+    """(partition, offset) as one int64 that sorts like the pair; offsets are below 2^48, partitions below 2^15."""
+    return (partition << _OFFSET_BITS) | offset
+
+
+def unpack_position(position: int) -> tuple[int, int]:
+    """The inverse of `pack_position`."""
+    return position >> _OFFSET_BITS, position & ((1 << _OFFSET_BITS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Undecoded records as one buffer: one record a line, separated by newlines (the last one may lack it).
+
+    The form in which JSON-lines files are read, so that a codec can decode a whole block at once. No record
+    contains a raw newline; blank lines are not records and do not occur.
+    """
+
+    data: bytes
+    rows: int
+
+
+Payload: TypeAlias = pa.RecordBatch | pa.BinaryArray | Lines
+"""What a `RecordSet` holds: typed rows; or raw values, one a record (None: tombstone); or raw lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSet:
+    """A run of records of one partition, in log order.
+
+    Attributes:
+        offsets: int64, ascending, one a record; gaps are allowed (Kafka's transaction markers).
+        timestamps_ms: int64, one a record: the broker's own timestamps, epoch milliseconds.
+        keys: binary, one a record, or None when no record has one.
+    """
+
+    topic: str
+    partition: int
+    offsets: npt.NDArray[np.int64]
+    timestamps_ms: npt.NDArray[np.int64]
+    payload: Payload
+    keys: pa.BinaryArray | None = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that could not be decoded or computed, on its way to ``<job>.dlq``.
+
+    Attributes:
+        reason: what is wrong, in words ("expected a number at price, got 'abc'").
+        path: the field at fault, '' when it is the whole record.
+        raw: the record as it was read; typed rows are re-encoded as JSON.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    path: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The outcome of decoding one `RecordSet`.
+
+    Attributes:
+        batch: the user's columns, in the schema's order, then `TS` and `POS`; rows in log order.
+        rejected: records that did not decode; they are not in `batch`.
+        bytes: size of the payload as read.
+    """
+
+    batch: pa.RecordBatch
+    rejected: Sequence[Rejected] = field(default=())
+    bytes: int = 0

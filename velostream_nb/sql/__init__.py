@@ -1,0 +1,1 @@
+"""Text to typed statements to plans. The only door to sqlglot; executes nothing."""
