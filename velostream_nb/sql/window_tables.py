@@ -1,0 +1,114 @@
+"""Window table functions in FROM: the plain table takes their place."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlglot import exp
+
+from velostream_nb.core.errors import ParseError, UnsupportedError
+from velostream_nb.sql.dialect import at_span, node_place, node_span, own_nodes
+from velostream_nb.sql.spellings import SESSION_CALL
+from velostream_nb.sql.window_calls import WindowCall, table_call
+
+_FUNCTIONS = ("TUMBLE", "HOP", "CUMULATE", SESSION_CALL)
+
+# aggregates of DuckDB that sqlglot knows only as calls
+_AGGREGATES = (
+    "arbitrary", "bitstring_agg", "bool_and", "bool_or", "favg", "fsum", "kahan_sum", "geomean", "geometric_mean",
+    "histogram", "mad", "product", "reservoir_quantile", "sumkahan", "entropy", "kurtosis_pop", "approx_top_k", "wavg",
+    "weighted_avg", "count_if", "histogram_exact",
+)  # fmt: skip
+
+
+def table_windows(select: exp.Select, source: str) -> list[tuple[exp.Expr, WindowCall]]:
+    """Replace each window table function of a SELECT's FROM and JOINs by its table; give both."""
+    found: list[tuple[exp.Expr, WindowCall]] = []
+    sources = [select.args.get("from_"), *(select.args.get("joins") or [])]
+    tables = [item.this for item in sources if item is not None]
+    tables += [join.this for table in tables for join in table.args.get("joins") or []]
+    for table in tables:
+        call = table.this if isinstance(table, exp.Table) else None
+        if not isinstance(call, exp.Anonymous) or call.name.upper() not in _FUNCTIONS:
+            continue
+        data, window = table_call(call, source)
+        plain = _plain_table(table, data, call, source)
+        if len(tables) > 1 and window.time is not None and not window.time.table:
+            window.time.set("table", exp.to_identifier(plain.alias_or_name))
+        found.append((plain, window))
+    return found
+
+
+def _plain_table(table: exp.Table, data: exp.Expr, call: exp.Anonymous, source: str) -> exp.Expr:
+    """Put the table (or subquery) in the place of the call; the alias stays."""
+    span = node_span(call)
+    if isinstance(data, exp.Column) and not isinstance(data.this, exp.Star):
+        parts = data.parts
+        for key, part in zip(("this", "db", "catalog"), reversed(parts), strict=False):
+            table.set(key, part.copy())
+        return at_span(table, node_span(data))
+    if isinstance(data, exp.Subquery | exp.Paren) and isinstance(data.this, exp.Query):
+        new = at_span(exp.Subquery(this=data.this.copy()), span)
+        for key, value in table.args.items():
+            if key != "this" and value:
+                new.set(key, value)
+        table.replace(new)
+        return new
+    raise ParseError(
+        "the first argument of a window table function is a table",
+        hint="write FROM TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)",
+        place=node_place(data, source) or node_place(call, source),
+    )
+
+
+def has_aggregate(select: exp.Select) -> bool:
+    """Whether a SELECT aggregates its rows (an aggregate with OVER does not)."""
+    for node in own_nodes(select):
+        plain = isinstance(node, exp.AggFunc) or (isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES)
+        if plain and not _is_over(node):
+            return True
+    return False
+
+
+def annotate_rows(table: exp.Expr, window: WindowCall, source: str) -> None:
+    """``SELECT … FROM TUMBLE(…)`` without aggregates: every row with its window_start and window_end.
+
+    A tumbling window is a function of the row, so it is a projection below; the others give a row several windows,
+    or one that later rows change.
+    """
+    if window.name != "VELO_TUMBLE" or window.time is None:
+        raise UnsupportedError(
+            "only TUMBLE can annotate rows; a hopping, cumulating or session window needs an aggregate",
+            hint="add aggregates and GROUP BY window_start, window_end",
+            place=node_place(window.span_of, source),
+        )
+    size, offset = window.numbers
+    time = exp.column(window.time.this.copy())
+    origin = exp.cast(exp.Literal.string(_origin(offset)), "TIMESTAMP")
+    start = exp.Anonymous(this="TIME_BUCKET", expressions=[_interval(size), time, origin])
+    end = exp.Add(this=start.copy(), expression=_interval(size))
+    inner = exp.select(exp.Star(), exp.alias_(start, "window_start"), exp.alias_(end, "window_end"))
+    name = table.alias_or_name
+    alias = table.args.get("alias")
+    plain = table.copy()
+    plain.set("alias", None)
+    plain.set("joins", None)
+    outer = at_span(exp.Subquery(this=inner.from_(plain)), node_span(window.span_of))
+    outer.set("alias", alias.copy() if alias else exp.TableAlias(this=exp.to_identifier(name)))
+    outer.set("joins", table.args.get("joins"))
+    table.replace(outer)
+
+
+def _is_over(node: exp.Expr) -> bool:
+    parent = node.parent
+    while isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        parent = parent.parent
+    return isinstance(parent, exp.Window)
+
+
+def _interval(us: int) -> exp.Interval:
+    return exp.Interval(this=exp.Literal.string(str(us)), unit=exp.var("MICROSECOND"))
+
+
+def _origin(offset_us: int) -> str:
+    return (dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=offset_us)).isoformat(sep=" ")
