@@ -23,6 +23,13 @@ OP = "__op"
 
 HIDDEN = (TS, POS, OP)
 
+FAULT = "__fault"
+"""Hidden column of typed payloads whose reader met records that are no rows (a line over the limit, a CSV row with too
+many cells): why, in words; NULL for good rows. The codec rejects the others with `RAW` as their bytes."""
+
+RAW = "__raw"
+"""Hidden column beside `FAULT`: the bytes of such a record, perhaps cut short."""
+
 _OFFSET_BITS = 48
 
 

@@ -1,0 +1,169 @@
+"""Whole columns at once: Arrow arrays cast to the type that a schema wants, with the rows that do not cast named.
+
+A row's outcome never depends on its neighbours: where a column does not cast as a whole it is halved until the rows at
+fault are alone, and only those are converted one by one (`values.converter`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Convert, Misfit, converter
+from velostream_nb.core.types import TIMESTAMP, normal_type
+
+REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, UnicodeError)
+"""What Arrow raises for values that do not fit a type."""
+
+Cast = Callable[[pa.Array], pa.Array]
+
+
+def cast_column(array: pa.Array, dtype: pa.DataType, path: str) -> tuple[pa.Array, dict[int, Misfit]]:
+    """The column as `dtype` (a normal type), NULL where a row does not fit, and the verdicts on those rows.
+
+    No copy when the type is right already. Integers become timestamps as epoch milliseconds; zoned timestamps
+    become UTC; text is parsed where a number, time or boolean is wanted.
+    """
+    if array.type.equals(dtype):
+        return array, {}
+    array = plain(array)
+    if array.type.equals(dtype):
+        return array, {}
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), dtype), {}
+    convert = converter(dtype, text=True)
+    cast = _cast_for(array.type, dtype)
+    if cast is None:
+        return convert_each(array.to_pylist(), dtype, convert, path)
+    pieces: list[pa.Array] = []
+    bad: dict[int, Misfit] = {}
+    _cast_by_halves(array, 0, cast, dtype, convert, path, pieces, bad)
+    return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces), bad
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Dictionaries unpacked, large and view forms of text and bytes made plain; anything else as it is."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return plain(array.dictionary_decode())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return array.cast(pa.string())
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
+        return array.cast(pa.binary())
+    return array
+
+
+def convert_each(
+    values: Sequence[Any], dtype: pa.DataType, convert: Convert, path: str
+) -> tuple[pa.Array, dict[int, Misfit]]:
+    """The values one by one; NULL and a verdict where one does not fit."""
+    bad: dict[int, Misfit] = {}
+    converted: list[Any] = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(None if value is None else convert(value, path))
+        except Misfit as verdict:
+            bad[row] = verdict
+            converted.append(None)
+    return pa.array(converted, dtype), bad
+
+
+def times_from_ms(numbers: pa.Array, dtype: pa.DataType = TIMESTAMP) -> pa.Array:
+    """Epoch milliseconds (int64) as timestamps in µs; ArrowInvalid when one is not within the years 1 to 9999."""
+    bounds = pc.min_max(numbers)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is not None and (low < MIN_TIME_MS or high > MAX_TIME_MS):
+        raise pa.ArrowInvalid("out of range for epoch milliseconds")
+    return pc.multiply(numbers, 1_000).view(dtype)
+
+
+def times_from_text(text: pa.StringArray, dtype: pa.DataType = TIMESTAMP) -> pa.Array:
+    """ISO-8601 texts, all with or all without a zone, as UTC; ArrowInvalid when one is neither, or not in 1 to 9999."""
+    try:
+        times = text.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        times = text.cast(pa.timestamp("us", tz="UTC"))
+    numbers = times.view(pa.int64())
+    bounds = pc.min_max(numbers)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is not None and (low < MIN_TIME_MS * 1_000 or high >= (MAX_TIME_MS + 1) * 1_000):
+        raise pa.ArrowInvalid("out of range for a timestamp")
+    return numbers.view(dtype)
+
+
+def _cast_by_halves(
+    array: pa.Array,
+    first: int,
+    cast: Cast,
+    dtype: pa.DataType,
+    convert: Convert,
+    path: str,
+    pieces: list[pa.Array],
+    bad: dict[int, Misfit],
+) -> None:
+    try:
+        pieces.append(cast(array))
+        return
+    except REFUSALS:
+        rows = len(array)
+    if rows == 1:
+        piece, verdicts = convert_each(array.to_pylist(), dtype, convert, path)
+        pieces.append(piece)
+        bad.update((first, verdict) for verdict in verdicts.values())
+        return
+    half = rows // 2
+    _cast_by_halves(array.slice(0, half), first, cast, dtype, convert, path, pieces, bad)
+    _cast_by_halves(array.slice(half), first + half, cast, dtype, convert, path, pieces, bad)
+
+
+def _cast_for(source: pa.DataType, target: pa.DataType) -> Cast | None:
+    """How Arrow casts one type to another as we mean it; None where every value has to be looked at."""
+    number = pa.types.is_integer(source) or pa.types.is_floating(source) or pa.types.is_decimal(source)
+    if pa.types.is_timestamp(target):
+        return _time_cast(source, target)
+    if pa.types.is_boolean(source) or pa.types.is_boolean(target):
+        return _plain_cast(target) if pa.types.is_string(source) else None
+    if pa.types.is_temporal(source) and not pa.types.is_string(target):
+        return _plain_cast(target) if type(source) is type(target) and pa.types.is_time(source) else None
+    if number and pa.types.is_temporal(target):
+        return None
+    if pa.types.is_nested(source) and not pa.types.is_nested(target):
+        return None
+    if pa.types.is_string(source) and pa.types.is_binary(target):
+        return None  # base64, not the bytes of the text
+    return _float_cast if pa.types.is_float32(target) else _plain_cast(target)
+
+
+def _plain_cast(target: pa.DataType) -> Cast:
+    return lambda array: array.cast(target)
+
+
+def _float_cast(array: pa.Array) -> pa.Array:
+    """To FLOAT; a finite number that would become infinite is refused."""
+    narrow = array.cast(pa.float32())
+    if pc.any(pc.is_inf(narrow)).as_py():
+        raise pa.ArrowInvalid("out of range for FLOAT")
+    return narrow
+
+
+def _time_cast(source: pa.DataType, target: pa.DataType) -> Cast | None:
+    if pa.types.is_integer(source) or pa.types.is_floating(source) or pa.types.is_decimal(source):
+        return lambda array: times_from_ms(array.cast(pa.int64()), target)
+    if pa.types.is_string(source):
+        return lambda array: times_from_text(array, target)
+    if pa.types.is_date(source):
+        return lambda array: array.cast(pa.timestamp("us")).view(target)
+    if pa.types.is_timestamp(source):
+        # viewed as naive first: the instant is what is stored, and UTC is what we mean
+        naive = pa.timestamp(source.unit)
+        options = pc.CastOptions(pa.timestamp("us"), allow_time_truncate=True)
+        return lambda array: array.view(naive).cast(options=options).view(target)
+    return None
+
+
+def normal_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema with the types that are used inside (`core.types.normal_type`)."""
+    return pa.schema([field.with_type(normal_type(field.type)) for field in schema])

@@ -1,0 +1,123 @@
+"""JSON: one object a record. The codec that nearly every byte of the product passes through, so it is built for speed.
+
+A block of lines is decoded in one call. When that fails, or when the block could hide two objects in one line, its
+lines are decoded one by one, so that exactly the records at fault are rejected. Either way gives the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from velostream_nb.codecs.arrow import decode_typed
+from velostream_nb.codecs.assemble import assemble, wanted_fields
+from velostream_nb.codecs.infer import infer_json, infer_typed
+from velostream_nb.codecs.json_encode import encode_rows
+from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_for
+from velostream_nb.codecs.values import Misfit
+from velostream_nb.core.records import Decoded, Lines, RecordSet
+from velostream_nb.core.schema import StreamSchema
+
+_TWO_ON_A_LINE = re.compile(rb"\}[ \t\r]*\{")
+
+
+class JsonCodec:
+    """Records as JSON objects, and typed batches as they are. See `codecs.contract.Codec`.
+
+    What fits a column: numbers without a fraction fit integers (3.0 too), any number DOUBLE; text never is a number
+    (but for DECIMAL, exact in quotes), true and false never are. TIMESTAMP takes epoch milliseconds or ISO-8601 text.
+    VARCHAR takes anything: what is not text becomes its JSON. Of keys that repeat, the last counts. Columns that are
+    not asked for are not looked at.
+    """
+
+    name = "json"
+
+    def decode(self, records: RecordSet, schema: StreamSchema, columns: Sequence[str] | None = None) -> Decoded:
+        if isinstance(records.payload, pa.RecordBatch):
+            return decode_typed(records, schema, columns)
+        output = wanted_fields(schema, columns)
+        fields = list(output)
+        if schema.time_column is not None and all(field.name != schema.time_column for field in output):
+            fields.append(schema.columns.field(schema.time_column))
+        plan = plan_for(tuple(fields))
+        rows, numbers, bad = _read(plan, records.payload)
+        arrays = {}
+        for column in plan.columns:
+            arrays[column.name], verdicts = column.fill(rows)
+            for row, verdict in verdicts.items():
+                bad.setdefault(row if numbers is None else int(numbers[row]), verdict)
+        return assemble(
+            records,
+            schema,
+            output,
+            arrays,
+            rows=numbers,
+            bad=bad,
+            raw=_RawRecords(records.payload),
+            size=_size(records),
+        )
+
+    def encode(self, batch: pa.RecordBatch) -> pa.BinaryArray:
+        return encode_rows(batch, end="}").cast(pa.binary())
+
+    def encode_lines(self, batch: pa.RecordBatch) -> bytes:
+        """The rows as JSON lines, each with its newline."""
+        lines = encode_rows(batch, end="}\n")
+        if len(lines) == 0:
+            return b""
+        start, stop = np.frombuffer(lines.buffers()[1], np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
+        return bytes(memoryview(lines.buffers()[2])[start:stop])
+
+    def infer(self, records: RecordSet) -> StreamSchema:
+        if isinstance(records.payload, pa.RecordBatch):
+            return infer_typed(records.payload)
+        return infer_json(raw_records(records.payload), records.topic)
+
+
+def raw_records(payload: pa.BinaryArray | Lines) -> list[bytes | None]:
+    """The undecoded records, one by one."""
+    if not isinstance(payload, Lines):
+        values: list[bytes | None] = payload.to_pylist()
+        return values
+    lines: list[bytes | None] = list(payload.data.split(b"\n"))
+    return lines if lines[-1] else lines[:-1]
+
+
+def _read(
+    plan: Plan, payload: pa.BinaryArray | Lines
+) -> tuple[list[Any], npt.NDArray[np.int64] | None, dict[int, Misfit]]:
+    if isinstance(payload, Lines):
+        try:
+            rows = plan.decode_lines(payload.data)
+        except NOT_DECODED:
+            return plan.read(raw_records(payload))
+        # msgspec lets an object span lines and several share one. As many objects as lines, and no line on which one
+        # object follows another, leave one object a line as the only possibility.
+        if len(rows) == payload.rows and not _TWO_ON_A_LINE.search(payload.data):
+            return rows, None, {}
+    return plan.read(raw_records(payload))
+
+
+def _size(records: RecordSet) -> int:
+    payload = records.payload
+    return len(payload.data) if isinstance(payload, Lines) else int(payload.nbytes)
+
+
+class _RawRecords:
+    """Bytes of a record by its number; lines are split on first use, because hardly any block needs it."""
+
+    def __init__(self, payload: pa.BinaryArray | Lines) -> None:
+        self._payload = payload
+        self._lines: list[bytes | None] | None = None
+
+    def __call__(self, row: int) -> bytes:
+        if not isinstance(self._payload, Lines):
+            return self._payload[row].as_py() or b""
+        if self._lines is None:
+            self._lines = raw_records(self._payload)
+        return (self._lines[row] or b"").rstrip(b"\r")
