@@ -170,8 +170,8 @@ def _translated(error: _MisreadError, text: str, end: int) -> ParseError:
     got = "at the end" if at_end else f"at {_shown(text[error.start : error.end])}"
     if found := re.match(r"Expect(?:ed|ing) (an? )?(.+?)(?: but got .*)?$", message):
         return ParseError(f"expected {found[2]} {got}", place=place)
-    if found := re.match(r"Required argument '(\w+)' missing for (?:<class '[\w.]*\.)?(\w+)", message):
-        return ParseError(f"something is missing {got}", hint=f"{found[2]} is incomplete", place=place)
+    if message.startswith("Required "):  # … keyword: 'this' missing for <class 'sqlglot.expressions.query.Where'>
+        return ParseError(f"something is missing {got}", place=place)
     if "Unexpected token" in message:
         return ParseError(f"did not expect {_shown(text[error.start : error.end])} here", place=place)
     return ParseError(f"{message[:1].lower()}{_first_line(message)[1:]} {got}", place=place)

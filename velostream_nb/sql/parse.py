@@ -38,8 +38,7 @@ __all__ = ["node_place", "parse", "parse_duration_us", "to_duckdb"]
 SHOWS = ("FUNCTIONS", "JOBS", "STREAMS", "TABLES", "TOPICS")
 ACTIONS = ("STOP", "PAUSE", "RESUME", "RESTART")
 OUTPUT_OPTION = "output.topic"
-# other systems' names for the topic of a stream made by a query
-_OUTPUT_NAMES = (OUTPUT_OPTION, "topic", "kafka_topic", "kafka.topic")
+_STREAM_TOPIC_OPTION = "topic"
 
 _JOB_EXAMPLE = "START JOB spikes AS SELECT … FROM market_data WITH ('output.topic' = 'spikes')"
 _STREAM_EXAMPLE = "CREATE STREAM market_data (symbol VARCHAR, price DOUBLE, timestamp TIMESTAMP)"
@@ -111,7 +110,7 @@ def _create(cursor: Cursor, base: _Base) -> Statement:
             what = "a column list" if columns is not None else "IF NOT EXISTS"
             hint = "the SELECT gives the columns" if columns is not None else "write CREATE OR REPLACE STREAM"
             raise UnsupportedError(f"{what} cannot stand with AS SELECT", hint=hint, place=cursor.place(at))
-        return _job_as(cursor, base, name, options, or_replace=or_replace, outputs=_OUTPUT_NAMES)
+        return _job_as(cursor, base, name, options, or_replace=or_replace, of_stream=True)
     if columns is None:
         raise cursor.error("expected columns, or AS SELECT", hint=f"{COLUMNS_EXAMPLE} WITH ('topic' = '{name}')")
     schema = make_schema(columns, options, place)
@@ -125,16 +124,24 @@ def _start(cursor: Cursor, base: _Base) -> StartJob:
     cursor.expect("JOB", hint=f"for example {_JOB_EXAMPLE}")
     name = cursor.name("a job", example=_JOB_EXAMPLE)
     options = cursor.options() if cursor.accept("WITH") else {}
-    return _job_as(cursor, base, name, options, or_replace=False, outputs=(OUTPUT_OPTION,))
+    return _job_as(cursor, base, name, options)
 
 
 def _job_as(
-    cursor: Cursor, base: _Base, name: str, options: dict[str, str], *, or_replace: bool, outputs: tuple[str, ...]
+    cursor: Cursor,
+    base: _Base,
+    name: str,
+    options: dict[str, str],
+    *,
+    or_replace: bool = False,
+    of_stream: bool = False,
 ) -> StartJob:
-    """``AS SELECT … [WITH (…)]``, with the options that stood before it."""
+    """``AS SELECT … [WITH (…)]``, with the options that stood before it; a stream's 'topic' is the job's output."""
     cursor.expect("AS", hint=f"for example {_JOB_EXAMPLE}")
     query, options = _query_with_options(cursor, options)
-    output = next((options[key] for key in outputs if key in options), name)
+    if of_stream and _STREAM_TOPIC_OPTION in options and OUTPUT_OPTION not in options:
+        options[OUTPUT_OPTION] = options.pop(_STREAM_TOPIC_OPTION)
+    output = options.get(OUTPUT_OPTION, name)
     return StartJob(**base, name=name, query=query, output=output, options=options, or_replace=or_replace)
 
 
@@ -162,15 +169,18 @@ def _insert(cursor: Cursor, base: _Base) -> StartJob:
             hint=f"produce rows from Python: s.produce({name!r}, rows)",
             place=cursor.place(),
         )
-    options = cursor.options() if cursor.accept("WITH", "(") and _step_back(cursor) else {}
+    options: dict[str, str] = {}
+    if cursor.sees("WITH", "("):
+        cursor.next()
+        options = cursor.options()
     query, options = _query_with_options(cursor, options)
-    job = "insert_into_" + name
-    return StartJob(**base, name=job, query=query, output=name, options=options)
-
-
-def _step_back(cursor: Cursor) -> bool:
-    cursor.at -= 1
-    return True
+    if options.get(OUTPUT_OPTION, name) != name:
+        raise ParseError(
+            f"INSERT INTO {name} and '{OUTPUT_OPTION}' = '{options[OUTPUT_OPTION]}' differ",
+            hint="leave the option out",
+            place=base["place"],
+        )
+    return StartJob(**base, name=f"insert_into_{name}", query=query, output=name, options=options)
 
 
 def _control(cursor: Cursor, base: _Base) -> ControlJob:

@@ -25,6 +25,8 @@ _RESERVED = (
 _REFUSED: tuple[tuple[type[exp.Expr], str, str], ...] = (
     (exp.Into, "SELECT … INTO", "write INSERT INTO t SELECT …, or START JOB j AS SELECT …"),
     (exp.DML, "a statement that changes rows inside of a query", "write INSERT INTO t SELECT …"),
+    (exp.Placeholder, "a placeholder of this spelling", "write $name, and pass the value by that name"),
+    (exp.Parameter, "a placeholder of this spelling", "write $name, and pass the value by that name"),
     (exp.Lock, "FOR UPDATE", "leave it out: a stream's rows never change"),
 )
 
@@ -238,9 +240,17 @@ def _refuse(tree: exp.Query, source: str) -> None:
             raise UnsupportedError(f"{what} is not supported", hint=hint, place=node_place(node, source))
     for command in tree.find_all(exp.Command):
         raise ParseError("this cannot be read as SQL", place=node_place(command, source))
+    for bare in tree.find_all(exp.Abs):
+        if bare.this is None:
+            raise ParseError("something is missing after @", place=node_place(bare.parent or bare, source))
+    for group in tree.find_all(exp.Group):
+        if not any(group.args.values()):
+            raise ParseError("GROUP BY groups by nothing", place=node_place(group.parent or group, source))
     for select in tree.find_all(exp.Select):
         if not select.expressions:
             raise ParseError("SELECT selects nothing", hint="write SELECT *", place=node_place(select, source))
+        for lateral in select.args.get("laterals") or []:
+            raise ParseError("LATERAL follows a comma or JOIN", place=node_place(lateral, source))
     for alias in tree.find_all(exp.TableAlias):
         name = alias.this
         if isinstance(name, exp.Identifier) and not name.quoted and name.name.upper() in _RESERVED:

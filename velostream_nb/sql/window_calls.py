@@ -36,7 +36,8 @@ class WindowCall:
     Attributes:
         name: of the canonical call.
         time: the event-time column; None means the stream's own.
-        numbers: what follows it in the canonical call, in microseconds; an offset is within [0, slide) of a HOP, [0, size) of others.
+        numbers: what follows it in the canonical call, in microseconds; an offset is in [0, slide) for HOP, else in
+            [0, size).
         keys: columns that a SESSION was given besides.
         span_of: the node it was read from, for places.
         table: whether it was written as a table function.

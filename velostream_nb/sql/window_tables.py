@@ -61,9 +61,9 @@ def _plain_table(table: exp.Table, data: exp.Expr, call: exp.Anonymous, source: 
     )
 
 
-def has_aggregate(select: exp.Select) -> bool:
-    """Whether a SELECT aggregates its rows (an aggregate with OVER does not)."""
-    for node in own_nodes(select):
+def has_aggregate(part: exp.Expr) -> bool:
+    """Whether a SELECT, or one expression of it, aggregates rows (an aggregate with OVER does not)."""
+    for node in own_nodes(part):
         plain = isinstance(node, exp.AggFunc) or (isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES)
         if plain and not _is_over(node):
             return True

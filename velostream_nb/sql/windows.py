@@ -86,7 +86,7 @@ def _group_by_window(select: exp.Select, window: WindowCall) -> None:
         select.set("group", group)
     if group.args.get("all"):
         group.set("all", None)
-        plain = [p.unalias() for p in select.expressions if not p.find(exp.AggFunc) and not _constant(p)]
+        plain = [p.unalias() for p in select.expressions if not has_aggregate(p) and not _constant(p)]
         group.set("expressions", [p.copy() for p in plain])
     kept = [_resolved(item, select) for item in group.expressions if not _names_window(item, select)]
     there = {item.sql() for item in kept}
@@ -96,7 +96,7 @@ def _group_by_window(select: exp.Select, window: WindowCall) -> None:
 
 def _resolved(item: exp.Expr, select: exp.Select) -> exp.Expr:
     """A GROUP BY item without numbers: ``1`` is the first column of the SELECT."""
-    projections = select.expressions
+    projections: list[exp.Expr] = select.expressions
     if isinstance(item, exp.Literal) and item.is_int and 1 <= int(item.name) <= len(projections):
         return projections[int(item.name) - 1].unalias().copy()
     return item

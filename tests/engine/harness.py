@@ -1,0 +1,189 @@
+"""The promise as a function: a query streamed in any batches, disorder and restarts equals DuckDB in batch."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from velostream_nb.core.errors import BindError, did_you_mean
+from velostream_nb.core.records import OP, POS, TS, Decoded, pack_position
+from velostream_nb.core.schema import StreamSchema, guess_time_column
+from velostream_nb.engine.job import JobEngine, Outcome
+from velostream_nb.sql.parse import parse
+from velostream_nb.sql.plan import JobPlan, StreamInfo
+from velostream_nb.sql.planner import plan_job
+from velostream_nb.sql.statements import StartJob
+
+Tables = Mapping[str, pa.Table]
+
+
+@dataclass
+class Streams:
+    """A catalog of in-memory topics; each table stands in arrival order."""
+
+    tables: Tables
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def stream(self, name: str) -> StreamInfo:
+        if name not in self.tables:
+            raise BindError(f"unknown stream {name!r}", hint=did_you_mean(name, self.tables))
+        schema = self.tables[name].schema
+        return StreamInfo(name, name, StreamSchema(schema, guess_time_column(schema)), self.options)
+
+
+def plan_of(query: str, tables: Tables, settings: Mapping[str, str] | None = None) -> JobPlan:
+    (statement,) = parse(f"START JOB j AS {query}").statements
+    assert isinstance(statement, StartJob)
+    return plan_job(statement, Streams(tables, settings or {}), settings or {})
+
+
+def decoded(table: pa.Table, start: int, stop: int, partition: int = 0) -> Decoded:
+    """Rows [start, stop) of a topic as a codec would hand them over."""
+    rows = table.slice(start, stop - start)
+    time = guess_time_column(table.schema)
+    ts = rows.column(time).cast(pa.int64()).combine_chunks()
+    pos = pa.array([pack_position(partition, o) for o in range(start, stop)], pa.int64())
+    batch = rows.append_column(TS, ts).append_column(POS, pos).combine_chunks()
+    whole = batch.to_batches()[0] if batch.num_rows else pa.RecordBatch.from_pylist([], schema=batch.schema)
+    return Decoded(whole)
+
+
+@dataclass
+class Run:
+    """All output rows of one run, in the order they came, and the counts."""
+
+    rows: list[dict[str, Any]]
+    late: int
+    rejected: int
+    peak_state: int
+
+
+def stream(
+    plan: JobPlan,
+    tables: Tables,
+    *,
+    batch_rows: int | None,
+    rng: random.Random,
+    restart: Path | None = None,
+    final: bool = True,
+) -> Run:
+    """Run the plan over the tables: batches of `batch_rows` (None: of random sizes), topics interleaved at random.
+
+    With `restart` the engine is saved, thrown away and loaded again at random ticks.
+    """
+    engine = JobEngine(plan, state_dir=str(restart) if restart else None)
+    done = dict.fromkeys(engine.topics, 0)
+    run = Run([], 0, 0, 0)
+
+    def take(outcome: Outcome) -> None:
+        run.rows.extend(outcome.rows.to_pylist())
+        run.late += outcome.late
+        run.rejected += len(outcome.rejected)
+
+    try:
+        while any(done[t] < tables[t].num_rows for t in done):
+            batches: dict[str, list[Decoded]] = {}
+            for topic in done:
+                size = batch_rows if batch_rows is not None else rng.choice([0, 1, 2, 3, 17, 400])
+                if len(done) > 1 and rng.random() < 0.3:
+                    continue
+                stop = min(tables[topic].num_rows, done[topic] + size)
+                batches[topic] = [decoded(tables[topic], done[topic], stop)]
+                done[topic] = stop
+            take(engine.tick(batches))
+            run.peak_state = max(run.peak_state, sum(s.state_rows for s in engine.stats()))
+            if restart is not None and rng.random() < 0.3:
+                path = restart / "snapshot.duckdb"
+                engine.save(path)
+                engine.close()
+                engine = JobEngine(plan, state_dir=str(restart))
+                engine.load(path)
+        if final:
+            take(engine.tick({}, final=True))
+    finally:
+        engine.close()
+    return run
+
+
+def batch(sql: str, tables: Tables) -> list[dict[str, Any]]:
+    """DuckDB's answer over the same rows; `__ts` and `__pos` are there to break ties as the engine does."""
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.execute("SET asof_loop_join_threshold = 0")
+        for name, table in tables.items():
+            time = guess_time_column(table.schema)
+            full = table.append_column(TS, table.column(time).cast(pa.int64()))
+            con.register(name, full.append_column(POS, pa.array(np.arange(table.num_rows))))
+        return con.sql(sql).to_arrow_table().to_pylist()
+
+
+def fold(rows: Sequence[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A changelog folded by its key."""
+    state: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        change = dict(row)
+        op = change.pop(OP)
+        identity = tuple(change[k] for k in key)
+        if op == "delete":
+            state.pop(identity, None)
+        else:
+            state[identity] = change
+    return list(state.values())
+
+
+def comparable(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows as a sorted bag: column order by name, whole numbers alike, floats to 9 digits (sums may differ in the last)."""
+    return sorted((tuple(_plain(row[k]) for k in sorted(row)) for row in rows), key=repr)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "nan"
+        if value == 0 or math.isinf(value):
+            return float(value) + 0.0
+        return float(f"{value:.9g}")
+    if isinstance(value, list):
+        return tuple(_plain(v) for v in value)
+    if isinstance(value, dict):
+        return tuple((k, _plain(v)) for k, v in sorted(value.items()))
+    return value
+
+
+def assert_one_answer(
+    query: str,
+    oracle: str,
+    tables: Tables,
+    *,
+    settings: Mapping[str, str] | None = None,
+    seed: int = 0,
+    tmp_path: Path | None = None,
+    batches: Sequence[int | None] = (1, 7, 1_000, 10**9, None),
+) -> list[dict[str, Any]]:
+    """The streamed answer equals the oracle for every batching, and after restarts; returns the answer."""
+    expected = comparable(batch(oracle, tables))
+    plan = plan_of(query, tables, settings)
+    for number, size in enumerate(batches):
+        rng = random.Random(seed * 1_000 + number)
+        run = stream(plan, tables, batch_rows=size, rng=rng)
+        rows = fold(run.rows, plan.key) if plan.key else run.rows
+        assert comparable(rows) == expected, f"batches of {size} differ from DuckDB in batch"
+        assert run.late == 0
+        assert run.rejected == 0
+    if tmp_path is not None:
+        run = stream(plan, tables, batch_rows=None, rng=random.Random(seed), restart=tmp_path)
+        rows = fold(run.rows, plan.key) if plan.key else run.rows
+        assert comparable(rows) == expected, "a restart changed the answer"
+    return rows

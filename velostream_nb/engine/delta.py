@@ -1,0 +1,124 @@
+"""What flows between operators: the new rows of a tick and how far time has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from velostream_nb.core.records import TS, Rejected
+
+WM = "__wm"
+"""Hidden column of late rows: the watermark of the row's own partition when it arrived, int64 µs."""
+
+Int64s = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Delta:
+    """One operator's output of one tick.
+
+    Attributes:
+        rows: columns, then TS and the position columns.
+        late: rows that came behind the watermark of their own partition: the same columns, then `WM`. None when there
+            are none, which is nearly always. Whether they still count is the reader's decision.
+        watermark_us: every row still to come has ``TS >= watermark_us``, late ones excepted.
+        many: several partitions or topics feed it, so rows at the watermark itself may still be overtaken.
+    """
+
+    rows: pa.Table
+    watermark_us: int
+    late: pa.Table | None = None
+    many: bool = False
+
+
+@dataclass(slots=True)
+class Account:
+    """What one tick of a job had to leave out."""
+
+    late: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def int64s(table: pa.Table, name: str) -> Int64s:
+    """A hidden int64 column as numpy."""
+    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+
+def concat(parts: list[pa.Table]) -> pa.Table:
+    """Tables of one schema one after another; empty ones are skipped."""
+    full = [p for p in parts if p.num_rows]
+    if not full:
+        return parts[0]
+    return full[0] if len(full) == 1 else pa.concat_tables(full)
+
+
+def split_late(table: pa.Table, wm: Int64s) -> tuple[pa.Table, pa.Table | None]:
+    """(rows in time, late rows with `WM`), given each row's own watermark at its arrival."""
+    late = int64s(table, TS) < wm
+    if not late.any():
+        return table, None
+    behind = table.filter(pa.array(late)).append_column(WM, pa.array(wm[late]))
+    return table.filter(pa.array(~late)), behind
+
+
+def is_sorted(*keys: Int64s) -> bool:
+    """Do rows stand in the order of the keys, most significant first?"""
+    if len(keys[0]) < 2:
+        return True
+    first = keys[0]
+    if len(keys) == 1:
+        return bool((first[1:] >= first[:-1]).all())
+    rising = first[1:] > first[:-1]
+    if rising.all():
+        return True
+    equal = first[1:] == first[:-1]
+    if not (rising | equal).all():
+        return False
+    rest = keys[1]
+    ties = rest[1:] > rest[:-1]
+    if len(keys) > 2:
+        ties |= rest[1:] == rest[:-1]
+        if not (rising | ties).all():
+            return False
+        return bool(np.array_equal(np.lexsort(keys[::-1]), np.arange(len(first))))
+    return bool((rising | ties).all())
+
+
+def codes_of(table: pa.Table, columns: tuple[str, ...]) -> Int64s:
+    """One number a row that is equal exactly where the key columns are equal; NULL equals NULL."""
+    codes = np.zeros(table.num_rows, dtype=np.int64)
+    for name in columns:
+        column = table.column(name)
+        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        chunk = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+        if isinstance(chunk, pa.ChunkedArray):  # several chunks share one dictionary only when combined
+            chunk = chunk.unify_dictionaries().combine_chunks()
+        indices = np.asarray(chunk.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+        size = len(chunk.dictionary) + 1
+        if codes.size and int(codes.max(initial=0)) > (1 << 62) // max(size, 1):
+            codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+        codes = codes * size + indices
+    return codes
+
+
+def last_per_code(codes: Int64s, count: int) -> npt.NDArray[np.bool_]:
+    """True for the last `count` rows of every code, in the order the rows stand."""
+    if count <= 0 or not len(codes):
+        return np.zeros(len(codes), dtype=np.bool_)
+    order = np.argsort(_narrow(codes), kind="stable")
+    ordered = codes[order]
+    last = np.r_[np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1]
+    sizes = np.diff(np.r_[-1, last])
+    from_end = np.repeat(last, sizes) - np.arange(len(ordered))
+    keep = np.zeros(len(codes), dtype=np.bool_)
+    keep[order[from_end < count]] = True
+    return keep
+
+
+def _narrow(codes: Int64s) -> npt.NDArray[np.integer]:
+    """The same codes in 16 bits where they fit: numpy sorts those by radix."""
+    return codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes

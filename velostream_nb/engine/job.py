@@ -1,0 +1,295 @@
+"""JobEngine: one plan, compiled to operators over one DuckDB. One tick in, one tick out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from velostream_nb.core.errors import BindError, JobFailedError, StateError
+from velostream_nb.core.model import WATERMARK_MIN_US
+from velostream_nb.core.records import HIDDEN, OP, POS, Decoded, Rejected, unpack_position
+from velostream_nb.engine.delta import Account, Delta
+from velostream_nb.engine.duck import Duck, quote, quote_text
+from velostream_nb.engine.isolate import isolated_step
+from velostream_nb.engine.joins import AsofJoin, IntervalJoin
+from velostream_nb.engine.latest import Latest
+from velostream_nb.engine.node import Operator, OperatorStats
+from velostream_nb.engine.ordered import Order, Over, Running
+from velostream_nb.engine.stateless import Project, Source
+from velostream_nb.engine.windows import WindowAggregate
+from velostream_nb.sql import plan as plans
+
+_OPERATORS: dict[type[plans.Node], type[Operator]] = {
+    plans.Source: Source,
+    plans.Project: Project,
+    plans.Order: Order,
+    plans.Running: Running,
+    plans.Over: Over,
+    plans.WindowAggregate: WindowAggregate,
+    plans.IntervalJoin: IntervalJoin,
+    plans.AsofJoin: AsofJoin,
+    plans.Latest: Latest,
+}
+_HUGEINT = pa.decimal128(38, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one tick of a job gave.
+
+    Attributes:
+        rows: the output's visible columns, and `OP` when the output is a changelog.
+        late: rows dropped because they came behind the watermark.
+        rejected: rows that could not be computed.
+        watermark_us: the output's watermark.
+    """
+
+    rows: pa.Table
+    late: int
+    rejected: list[Rejected]
+    watermark_us: int
+
+
+@dataclass(slots=True)
+class EngineNode:
+    """An operator in its place; `step` counts, times and isolates the rows that cannot be computed.
+
+    Attributes:
+        inputs: indexes of the upstream nodes in `JobEngine.nodes`.
+        topic: the topic of a source, None for the others.
+    """
+
+    operator: Operator
+    inputs: tuple[int, ...]
+    topic: str | None
+    name: str
+    _account: Account
+    rows_in: int = 0
+    rows_out: int = 0
+    busy_ns: int = 0
+    rejected: int = 0
+    _topics: tuple[str, ...] = field(default=())
+
+    @property
+    def is_source(self) -> bool:
+        return self.topic is not None
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        """One tick of this operator."""
+        started = time.perf_counter_ns()
+        out = isolated_step(self.operator, inputs, self._reject)
+        self.busy_ns += time.perf_counter_ns() - started
+        self.rows_in += sum(d.rows.num_rows for d in inputs)
+        self.rows_out += out.rows.num_rows
+        return out
+
+    def _reject(self, operator: Operator, row: pa.Table, reason: str) -> None:
+        self.rejected += 1
+        partition, offset = unpack_position(row.column(POS)[0].as_py()) if POS in row.column_names else (0, 0)
+        visible = row.select([c for c in row.column_names if not c.startswith("__")])
+        raw = json.dumps(visible.to_pylist()[0], default=str, ensure_ascii=False).encode()
+        topic = self._topics[0] if len(self._topics) == 1 else ",".join(self._topics)
+        path = operator.name
+        self._account.rejected.append(Rejected(topic, partition, offset, reason, path, raw))
+
+
+class JobEngine:
+    """Runs one plan. Used by one thread at a time; reads no clock, file or network.
+
+    Compiling certifies the whole query: DuckDB prepares every statement against the declared schemas, so that what is
+    accepted does not fail on its first row for a reason that was knowable. Raises BindError otherwise.
+    """
+
+    def __init__(self, plan: plans.JobPlan, *, threads: int = 1, state_dir: str | None = None) -> None:
+        self.plan = plan
+        self._account = Account()
+        self._duck = Duck(threads=threads)
+        self._duck.lock(state_dir)
+        try:
+            self.nodes = self._compile()
+        except BaseException:
+            self._duck.close()
+            raise
+        root = self.nodes[-1].operator
+        self.changelog = OP in root.schema.names
+        shown = [*plan.root.columns, *([OP] if self.changelog else [])]
+        self.output_schema = pa.schema([_shown_field(root.schema.field(c)) for c in plan.root.columns])
+        self._shown = shown
+        self.key = plan.key
+        self.topics = tuple(dict.fromkeys(n.topic for n in self.nodes if n.topic is not None))
+        self.columns: Mapping[str, tuple[str, ...]] = {
+            n.topic: tuple(c for c in n.operator.schema.names if c not in HIDDEN)
+            for n in self.nodes
+            if n.topic is not None
+        }
+        self._rejected_seen = 0
+
+    def _compile(self) -> tuple[EngineNode, ...]:
+        nodes: list[EngineNode] = []
+        place: dict[int, int] = {}
+        for node in plans.walk(self.plan.root):
+            inputs = tuple(place[id(i)] for i in node.inputs)
+            upstream = [nodes[i].operator for i in inputs]
+            try:
+                operator = _OPERATORS[type(node)](node, self._duck, self._account, *upstream)
+            except BindError as error:
+                raise BindError(_named_plainly(error.message), hint=error.hint, place=error.place) from error
+            topic = node.stream.topic if isinstance(node, plans.Source) else None
+            topics = (topic,) if topic else tuple(dict.fromkeys(t for i in inputs for t in nodes[i]._topics))
+            place[id(node)] = len(nodes)
+            nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics))
+        return tuple(nodes)
+
+    # -- ticks ------------------------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        batches: Mapping[str, Sequence[Decoded]],
+        *,
+        final: bool = False,
+        idle: Collection[tuple[str, int]] = (),
+    ) -> dict[int, Delta]:
+        """Start a tick: what each source (by index in `nodes`) gives.
+
+        Args:
+            batches: decoded records per topic; a batch holds records of one partition, in log order.
+            final: the inputs are at their end: their watermarks become +infinity.
+            idle: (topic, partition) pairs that have been silent for longer than the idle timeout.
+        """
+        self._account.late = 0
+        self._account.rejected.clear()
+        deltas = {}
+        for index, node in enumerate(self.nodes):
+            if isinstance(node.operator, Source) and node.topic is not None:
+                mine = batches.get(node.topic, ())
+                silent = {p for t, p in idle if t == node.topic}
+                delta = node.operator.take(mine, final=final, idle=silent)
+                node.rows_in += sum(d.batch.num_rows for d in mine)
+                node.rows_out += delta.rows.num_rows
+                deltas[index] = delta
+        return deltas
+
+    def finish(self, delta: Delta) -> Outcome:
+        """End a tick with the root's output."""
+        late = self._account.late
+        if delta.late is not None:  # nothing between source and output minds: late rows are rows
+            delta = Delta(
+                pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
+            )
+        return Outcome(self._visible(delta.rows), late, list(self._account.rejected), delta.watermark_us)
+
+    def _visible(self, rows: pa.Table) -> pa.Table:
+        """The output's columns; whole numbers that DuckDB widened to HUGEINT (every sum of integers) as BIGINT."""
+        rows = rows.select(self._shown)
+        for index, wanted in enumerate(self.output_schema):
+            if rows.schema.field(index).type != wanted.type:
+                try:
+                    rows = rows.set_column(index, wanted, rows.column(index).cast(wanted.type))
+                except pa.ArrowInvalid as error:
+                    raise JobFailedError(
+                        f"a value of {wanted.name} does not fit into BIGINT", hint=f"CAST({wanted.name} AS DOUBLE)"
+                    ) from error
+        return rows
+
+    def tick(
+        self,
+        batches: Mapping[str, Sequence[Decoded]],
+        *,
+        final: bool = False,
+        idle: Collection[tuple[str, int]] = (),
+    ) -> Outcome:
+        """One whole tick without a streamz graph: begin, every operator once, finish."""
+        outputs: dict[int, Delta] = self.begin(batches, final=final, idle=idle)
+        for index, node in enumerate(self.nodes):
+            if not node.is_source:
+                outputs[index] = node.step([outputs[i] for i in node.inputs])
+        return self.finish(outputs[len(self.nodes) - 1])
+
+    @property
+    def watermark_us(self) -> int:
+        """The least watermark of the sources."""
+        sources = [n.operator.watermark_us for n in self.nodes if isinstance(n.operator, Source)]
+        return min(sources, default=WATERMARK_MIN_US)
+
+    def stats(self) -> list[OperatorStats]:
+        """One line an operator, in the order of the data."""
+        found = []
+        for node in self.nodes:
+            rows, size = node.operator.state_size()
+            detail = node.operator.describe()
+            busy_us = node.busy_ns // 1000
+            found.append(OperatorStats(node.name, detail, rows, size, node.rows_in, node.rows_out, busy_us))
+        return found
+
+    # -- snapshots --------------------------------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the plan does: a snapshot of another plan is refused."""
+        lines = [f"{n.inputs}{n.operator.describe()}{n.operator.schema}" for n in self.nodes]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the state as one DuckDB file, in the engine's `state_dir`; replaces the file as a whole.
+
+        Raises:
+            StateError: the file cannot be written.
+        """
+        partial = path.with_suffix(path.suffix + ".partial")
+        partial.unlink(missing_ok=True)
+        self._duck.attach(str(partial), read_only=False)
+        try:
+            self._duck.run(f"CREATE TABLE snap.plan AS SELECT {quote_text(self.fingerprint)} AS fingerprint")
+            for index, node in enumerate(self.nodes):
+                for name, table in node.operator.tables().items():
+                    feed = self._duck.feed(table.schema)
+                    feed.rows = table
+                    self._duck.run(f"CREATE TABLE snap.{quote(f'{index}_{name}')} AS SELECT * FROM {feed.name}")
+                    self._duck.drop(feed)
+                for name, native in node.operator.native().items():
+                    self._duck.run(f"CREATE TABLE snap.{quote(f'{index}_{name}')} AS SELECT * FROM {native}")
+        finally:
+            self._duck.detach()
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take back a saved state.
+
+        Raises:
+            StateError: no such file, or it was written by a different plan.
+        """
+        if not path.exists():
+            raise StateError(f"no snapshot at {path}")
+        self._duck.attach(str(path), read_only=True)
+        try:
+            if self._duck.value("SELECT fingerprint FROM snap.plan") != self.fingerprint:
+                raise StateError(f"the snapshot {path} was written by a different query", hint="start without it")
+            for index, node in enumerate(self.nodes):
+                tables = {}
+                for name, table in node.operator.tables().items():
+                    loaded = self._duck.arrow(f"SELECT * FROM snap.{quote(f'{index}_{name}')}")
+                    tables[name] = loaded.cast(table.schema)
+                node.operator.load_tables(tables)
+                for name, native in node.operator.native().items():
+                    self._duck.run(f"DELETE FROM {native}")
+                    self._duck.run(f"INSERT INTO {native} SELECT * FROM snap.{quote(f'{index}_{name}')}")
+        finally:
+            self._duck.detach()
+
+    def close(self) -> None:
+        """Release DuckDB; safe to call twice."""
+        self._duck.close()
+
+
+def _shown_field(field_: pa.Field) -> pa.Field:
+    return field_.with_type(pa.int64()) if field_.type == _HUGEINT else field_
+
+
+def _named_plainly(message: str) -> str:
+    return message.replace('"__in"', "the input")

@@ -1,0 +1,141 @@
+"""Source and Project: operators without rows of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
+from velostream_nb.core.records import POS, TS, Decoded, unpack_position
+from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
+from velostream_nb.engine.duck import Duck, quote, quoted
+from velostream_nb.engine.node import Operator, items_sql
+from velostream_nb.sql import plan
+
+
+class Source(Operator):
+    """Event time of a topic: one watermark a partition, the source's is the least of the active ones."""
+
+    name = "source"
+    node: plan.Source
+
+    def __init__(self, node: plan.Source, duck: Duck, account: Account) -> None:
+        super().__init__(node, duck, account)
+        columns = node.stream.schema.columns
+        fields = [columns.field(c) for c in node.columns]
+        self.schema = pa.schema([*fields, pa.field(TS, pa.int64()), pa.field(POS, pa.int64())])
+        self.newest_us: dict[int, int] = {}
+        self.watermark_us = WATERMARK_MIN_US
+        self.ended = False
+        self._idle: set[int] = set()
+
+    def take(self, batches: Sequence[Decoded], *, final: bool, idle: Collection[int]) -> Delta:
+        """The tick's rows of this topic; rows behind their own partition's watermark are set apart as late."""
+        on_time: list[pa.Table] = []
+        late: list[pa.Table] = []
+        for decoded in batches:
+            if decoded.batch.num_rows:
+                table = pa.Table.from_batches([decoded.batch]).select(self.schema.names)
+                rows, behind = self._judge(table)
+                on_time.append(rows)
+                late += [behind] if behind is not None else []
+        self._idle = set(idle)
+        self.ended = self.ended or final
+        self.watermark_us = max(self.watermark_us, self._watermark())
+        empty = self.schema.empty_table()
+        rows = concat([empty, *on_time]) if on_time else empty
+        return Delta(rows, self.watermark_us, concat(late) if late else None, many=len(self.newest_us) > 1)
+
+    def _judge(self, table: pa.Table) -> tuple[pa.Table, pa.Table | None]:
+        """Split off late rows, by the running watermark of the batch's one partition: no batching changes it."""
+        partition = unpack_position(table.column(POS)[0].as_py())[0]
+        ts = int64s(table, TS)
+        before = self.newest_us.get(partition, WATERMARK_MIN_US)
+        newest = np.maximum.accumulate(ts)
+        running = np.maximum(np.r_[before, newest[:-1]], before)
+        self.newest_us[partition] = max(before, int(newest[-1]))
+        if self.ended:
+            running = np.full(len(ts), WATERMARK_MAX_US)
+        elif partition in self._idle:
+            # back from idling: the others may have moved on without it
+            running = np.maximum(running, self.watermark_us + self.node.delay_us)
+        floor = np.where(running == WATERMARK_MIN_US, WATERMARK_MIN_US, running - self.node.delay_us)
+        return split_late(table, floor)
+
+    def _watermark(self) -> int:
+        if self.ended:
+            return WATERMARK_MAX_US
+        active = [us for p, us in self.newest_us.items() if p not in self._idle]
+        return min(active) - self.node.delay_us if active else WATERMARK_MIN_US
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        raise AssertionError(f"a source is fed by take(), not by {len(inputs)} inputs")
+
+    def describe(self) -> str:
+        time = self.node.stream.schema.time_column or "the broker's timestamp"
+        delay = f", delay {self.node.delay_us / 1e6:g} s" if self.node.delay_us else ""
+        return f"read {self.node.stream.topic} ({', '.join(self.node.columns)}); event time {time}{delay}"
+
+    def tables(self) -> dict[str, pa.Table]:
+        parts = list(self.newest_us.items())
+        return {
+            "partitions": pa.table(
+                {"partition": [p for p, _ in parts], "newest_us": [us for _, us in parts]},
+                schema=pa.schema([("partition", pa.int64()), ("newest_us", pa.int64())]),
+            ),
+            "source": pa.table({"watermark_us": [self.watermark_us], "ended": [self.ended]}),
+        }
+
+    def load_tables(self, tables: dict[str, pa.Table]) -> None:
+        parts = tables["partitions"].to_pydict()
+        self.newest_us = dict(zip(parts["partition"], parts["newest_us"], strict=True))
+        row = tables["source"].to_pylist()[0]
+        self.watermark_us, self.ended = row["watermark_us"], row["ended"]
+
+    def state_size(self) -> tuple[int, int]:
+        return 0, 0
+
+
+class Project(Operator):
+    """SELECT … WHERE … over the batch, nothing kept."""
+
+    name = "project"
+    node: plan.Project
+
+    def __init__(self, node: plan.Project, duck: Duck, account: Account, upstream: Operator) -> None:
+        super().__init__(node, duck, account)
+        self._feed = duck.feed(upstream.schema)
+        self._late_feed = duck.feed(upstream.schema.append(pa.field(WM, pa.int64())))
+        self._lag_us = node.inputs[0].time[node.retime] if node.retime else 0
+        self.schema = duck.schema_of(self._sql(self._feed.name))
+        self._statement = duck.prepare(self._sql(self._feed.name))
+
+    def _sql(self, feed: str, extra: str = "") -> str:
+        node = self.node
+        time = f"epoch_us({quote(node.retime)}) AS {TS}" if node.retime else TS
+        where = f" WHERE {node.where}" if node.where else ""
+        hidden = f"{time}, {quoted(node.pos)}{extra}"
+        return f"SELECT {items_sql(node.items)}, {hidden} FROM {feed} AS __in {node.joined}{where}"
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        (delta,) = inputs
+        rows = self.schema.empty_table()
+        if delta.rows.num_rows:
+            self._feed.rows = delta.rows
+            rows = self._statement.rows()
+        late = None
+        if delta.late is not None:
+            self._late_feed.rows = delta.late
+            late = self.duck.evaluate(self._sql(self._late_feed.name, f", {WM}"))
+        watermark = delta.watermark_us
+        if self._lag_us and abs(watermark) < WATERMARK_MAX_US:
+            watermark -= self._lag_us
+        return Delta(rows, watermark, late, delta.many)
+
+    def describe(self) -> str:
+        shown = ", ".join(n if e == quote(n) else f"{e} AS {n}" for e, n in self.node.items)
+        where = f" where {self.node.where}" if self.node.where else ""
+        joined = f" {self.node.joined}" if self.node.joined else ""
+        return f"select {shown}{joined}{where}"

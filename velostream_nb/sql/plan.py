@@ -1,0 +1,209 @@
+"""Plans: a query as a graph of streaming operators. Data only; `planner.py` makes them, `engine/` runs them.
+
+Columns inside a plan have unique *internal* names: a column of a single input keeps its own name, a column of a join is
+``alias.column``. All SQL in a plan is DuckDB's, refers to internal names, and reads one relation called ``__in``.
+Beside the columns a relation lists, its rows carry `TS` (event time, µs) and the position columns in `Node.pos`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from velostream_nb.core.schema import StreamSchema
+
+US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream the catalog knows: its topic, schema and WITH options (lower-case keys)."""
+
+    name: str
+    topic: str
+    schema: StreamSchema
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operator.
+
+    Attributes:
+        columns: internal names of the visible columns, in order.
+        pos: hidden position columns that break ties in event time.
+        time: internal names of the columns that equal event time, each with its lag: every row still to come has
+            ``column >= watermark - lag_us``. Lag 0 means the column is `TS` itself.
+    """
+
+    inputs: tuple[Node, ...]
+    columns: tuple[str, ...]
+    pos: tuple[str, ...]
+    time: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Source(Node):
+    """Reads a topic; `columns` are those the query needs."""
+
+    stream: StreamInfo
+    delay_us: int
+    idle_us: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Project(Node):
+    """Stateless: ``SELECT items FROM __in [relations] [WHERE where]``.
+
+    Attributes:
+        items: (expression, output name) pairs.
+        joined: SQL that follows ``FROM __in``: joins with constant relations, or ''.
+        retime: internal name of the input column that becomes event time from here on, or None.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    where: str | None = None
+    joined: str = ""
+    retime: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Order(Node):
+    """Holds rows until the watermark has passed them, then emits them by (event time, position).
+
+    Attributes:
+        strict: rows at the watermark itself wait too, because a frame counts its peers (RANGE).
+    """
+
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """An aggregate over everything up to the current row: ``call`` is DuckDB's, ``name`` the column it makes."""
+
+    name: str
+    call: str
+    partition: tuple[str, ...]
+    peers: bool
+    """True: rows with equal event time share one value (RANGE); False: row by row (ROWS)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Running(Node):
+    """OVER with an unbounded frame: adds one column a call. Needs ordered input."""
+
+    calls: tuple[RunningCall, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Over(Node):
+    """OVER with bounded frames. Needs ordered input.
+
+    Attributes:
+        items: (expression, output name); window functions in them are ordered by TS and positions already.
+        qualify: condition on the rows, window functions allowed, or None.
+        windows: the WINDOW clause, or ''.
+        keeps: (partition columns, rows to keep) per distinct partitioning.
+        keep_us: rows this much older than the watermark stay, for RANGE frames.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    qualify: str | None
+    windows: str
+    keeps: tuple[tuple[tuple[str, ...], int], ...]
+    keep_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Windows ``[end - size, end)`` with ``end ≡ offset (mod slide)``; a tumbling window slides by its size."""
+
+    size_us: int
+    slide_us: int
+    offset_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WindowAggregate(Node):
+    """GROUP BY over event-time windows; emits a row per (window, key) when the watermark reaches its end.
+
+    Columns: ``window_start``, ``window_end`` (TIMESTAMP), the keys, the aggregates.
+    """
+
+    window: Window
+    keys: tuple[tuple[str, str], ...]
+    aggregates: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class IntervalJoin(Node):
+    """Inner join of pairs with ``low_us <= left time - right time <= high_us``.
+
+    Attributes:
+        equal: pairs of (left column, right column) compared with ``=``.
+        condition: the whole condition, over columns of ``__l`` and ``__r`` named as in the output.
+        left_columns, right_columns: (input column, output column).
+    """
+
+    low_us: int
+    high_us: int
+    equal: tuple[tuple[str, str], ...]
+    condition: str
+    left_columns: tuple[tuple[str, str], ...]
+    right_columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AsofJoin(Node):
+    """For each left row the newest right row at or before it (before it, when `strict`) with equal keys.
+
+    Ties in the right event time take the latest position. `outer` keeps left rows that have none.
+    """
+
+    equal: tuple[tuple[str, str], ...]
+    strict: bool
+    outer: bool
+    left_columns: tuple[tuple[str, str], ...]
+    right_columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Latest(Node):
+    """The newest row per key, as an upsert changelog."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """What a job runs.
+
+    Attributes:
+        root: the last operator; its columns are the output's.
+        sources: every source once, in the order of the text.
+        key: output columns that key the changelog; () for an append-only output.
+        batch_sql: the same query as DuckDB answers it in batch, over one relation per source named as the stream, each
+            with the hidden columns `TS` and `POS`. The reference of the differential tests, and of EXPLAIN.
+        notes: assumptions made for the user, one sentence each.
+    """
+
+    root: Node
+    sources: tuple[Source, ...]
+    key: tuple[str, ...]
+    notes: tuple[str, ...]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def walk(root: Node) -> list[Node]:
+    """Every node once, inputs before the nodes that read them."""
+    seen: dict[int, Node] = {}
+
+    def visit(node: Node) -> None:
+        if id(node) not in seen:
+            for upstream in node.inputs:
+                visit(upstream)
+            seen[id(node)] = node
+
+    visit(root)
+    return list(seen.values())

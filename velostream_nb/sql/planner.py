@@ -1,0 +1,341 @@
+"""From a query to a plan. Decides what can be incremental; refuses the rest by name, with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn, Protocol
+
+from sqlglot import exp
+
+from velostream_nb.core.errors import BindError, ConfigError, Place, UnsupportedError, did_you_mean
+from velostream_nb.core.records import POS, TS
+from velostream_nb.sql.durations import parse_duration_us
+from velostream_nb.sql.parse import node_place
+from velostream_nb.sql.plan import JobPlan, Node, Order, Project, Source, StreamInfo, walk
+from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated
+from velostream_nb.sql.plan_join import join_inputs
+from velostream_nb.sql.plan_over import has_window, plan_over
+from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
+from velostream_nb.sql.statements import Query, StartJob
+
+Items = list[tuple[exp.Expr, str]]
+"""Bound expressions with their output names."""
+
+
+class Catalog(Protocol):
+    """Who knows the streams."""
+
+    def stream(self, name: str) -> StreamInfo:
+        """The stream or topic of that name; BindError with near names when there is none."""
+
+
+def plan_job(statement: StartJob, catalog: Catalog, settings: Mapping[str, str]) -> JobPlan:
+    """Plan a START JOB; its WITH options win over the session's settings."""
+    return _plan(statement.query, catalog, {**settings, **statement.options}, dict(statement.options))
+
+
+def plan_query(query: Query, catalog: Catalog, settings: Mapping[str, str], *, name: str = "") -> JobPlan:  # noqa: ARG001
+    """Plan a push query."""
+    return _plan(query, catalog, dict(settings), {})
+
+
+def _plan(query: Query, catalog: Catalog, settings: Mapping[str, str], options: Mapping[str, str]) -> JobPlan:
+    # the first pass finds the columns that are read, the second plans with those alone
+    first = Planner(query, catalog, settings, None)
+    first.query(query.tree)
+    planner = Planner(query, catalog, settings, first.used)
+    root = planner.query(query.tree)
+    sources = tuple(n for n in walk(root) if isinstance(n, Source))
+    if not sources:
+        raise UnsupportedError("the query reads no stream", hint="a job needs a stream in FROM; run a bare SELECT")
+    return JobPlan(root, sources, planner.key, tuple(planner.notes), options)
+
+
+class Planner:
+    """Plans one query; `used` restricts each stream to those columns (None: all)."""
+
+    def __init__(
+        self, query: Query, catalog: Catalog, settings: Mapping[str, str], used: Mapping[str, set[str]] | None
+    ) -> None:
+        self.source = query.source
+        self.settings = settings
+        self.notes: list[str] = []
+        self.key: tuple[str, ...] = ()
+        self.used: dict[str, set[str]] = {}
+        self._only = used
+        self._catalog = catalog
+        self._sources: dict[str, Source] = {}
+        self._emit = query.emit
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def locate(self, node: exp.Expr) -> Place | None:
+        return node_place(node, self.source)
+
+    def refuse(self, what: str, hint: str, node: exp.Expr) -> NoReturn:
+        raise UnsupportedError(what, hint=hint, place=self.locate(node))
+
+    def note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def duration_us(self, key: str, default: str) -> int:
+        """A duration setting in microseconds; ConfigError when it is none or negative."""
+        value = self.settings.get(key, default)
+        size = parse_duration_us(value)
+        if size < 0:
+            raise ConfigError(f"'{key}' must not be negative, got {value!r}", hint="write a duration such as '5s'")
+        return size
+
+    # -- queries ----------------------------------------------------------------------------------------------------
+
+    def query(self, tree: exp.Expr, ctes: Mapping[str, Node | exp.Expr] | None = None) -> Node:
+        """Plan a query expression; `ctes` are those in sight, by lower-case name."""
+        known = dict(ctes or {})
+        with_ = tree.args.get("with_")
+        if with_ is not None:
+            if with_.args.get("recursive"):
+                self.refuse("recursive CTEs cannot be incremental", "unfold the recursion by hand", with_)
+            for cte in with_.expressions:
+                known[cte.alias.lower()] = self.query(cte.this, known)
+        if isinstance(tree, exp.Subquery):
+            return self.query(tree.this, known)
+        if isinstance(tree, exp.SetOperation):
+            self.refuse(
+                f"{tree.key.upper()} is not supported yet",
+                "start one job a branch that write to the same 'output.topic'",
+                tree,
+            )
+        if not isinstance(tree, exp.Select):
+            self.refuse(f"{tree.key.upper()} is not a streaming query", "write SELECT … FROM a stream", tree)
+        return self._select(tree, known)
+
+    def _select(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
+        self._refuse_clauses(tree)
+        scope = Scope(self.locate, used=lambda _name: None)
+        where = tree.args["where"].this if tree.args.get("where") else None
+        filters = conjuncts(where)
+        late_filters: list[exp.Expr] = []
+        if where is not None and has_window(where):
+            # computed over all rows, then filtered, as QUALIFY does: the filter removes no row from a frame
+            filters, late_filters = [], filters
+            self.note("WHERE with a window function filters after the windows are computed, as QUALIFY does")
+        node, filters = join_inputs(self, tree, ctes, scope, filters)
+        self._record_use(scope)
+        items = self._items(tree, scope)
+        names = {name.lower() for _, name in items}
+        bound = [scope.bind(f, names) for f in filters]
+        qualify = [scope.bind(f, names) for f in late_filters]
+        if tree.args.get("qualify"):
+            qualify += [scope.bind(c, names) for c in conjuncts(tree.args["qualify"].this)]
+        windows = [scope.bind(w) for w in tree.args.get("windows") or []]
+        for part in (*bound, *qualify, *(e for e, _ in items)):
+            self._refuse_subqueries(part)
+        if is_aggregated(tree):
+            node, items, bound, qualify = aggregate(self, tree, scope, node, items, filters, names, qualify)
+        self.notes += [n for n in scope.notes if n not in self.notes]
+        if qualify or any(has_window(e) for e, _ in items):
+            return plan_over(self, node, items, bound, qualify, windows)
+        return self.project(node, items, bound)
+
+    def _refuse_clauses(self, tree: exp.Select) -> None:
+        rewrites = {
+            "distinct": ("SELECT DISTINCT is not supported yet", "use QUALIFY ROW_NUMBER() OVER (PARTITION BY …) = 1"),
+            "order": ("ORDER BY cannot apply to a stream that never ends", "sort where you read: s.query('SELECT …')"),
+            "limit": ("LIMIT cannot apply to a job that never ends", "use EMIT CHANGES LIMIT n, or limit the reader"),
+            "offset": ("OFFSET cannot apply to a stream", "skip rows where you read"),
+            "pivots": ("PIVOT is not supported in a job", "write the columns with CASE or FILTER"),
+            "sample": ("SAMPLE is not repeatable over batches", "filter by hash: WHERE hash(key) % 10 = 0"),
+        }
+        for clause, (what, hint) in rewrites.items():
+            found = tree.args.get(clause)
+            if found:
+                self.refuse(what, hint, found[0] if isinstance(found, list) else found)
+
+    def _refuse_subqueries(self, tree: exp.Expr) -> None:
+        found = tree.find(exp.Subquery, exp.Exists, exp.Select)
+        if found is not None:
+            self.refuse("a subquery in an expression is not supported yet", "write it as a join or a CTE", found)
+
+    # -- FROM -------------------------------------------------------------------------------------------------------
+
+    def input(self, item: exp.Expr, ctes: Mapping[str, Node | exp.Expr]) -> tuple[Input, Node]:
+        """One stream, CTE or subquery of FROM."""
+        alias = item.alias_or_name
+        if isinstance(item, exp.Subquery):
+            node = self.query(item.this, ctes)
+            return Input.of(alias or "subquery", node), node
+        if not isinstance(item, exp.Table):
+            self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
+        if not isinstance(item.this, exp.Identifier):
+            self.refuse("a table function in FROM is not supported in a job", "name a stream or a topic", item)
+        cte = ctes.get(item.name.lower()) if not item.db else None
+        node = cte if isinstance(cte, Node) else self._stream(item)
+        return Input.of(alias, node), node
+
+    def _stream(self, item: exp.Table) -> Source:
+        name = ".".join(part.name for part in item.parts)
+        try:
+            info = self._catalog.stream(name)
+        except BindError as error:
+            if error.place is None:
+                error.place = self.locate(item)
+            raise
+        if info.topic not in self._sources:
+            self._sources[info.topic] = self._source(info)
+        return self._sources[info.topic]
+
+    def _source(self, info: StreamInfo) -> Source:
+        columns = list(info.schema.names)
+        hidden = [c for c in columns if c.lower() in (TS, POS)]
+        if hidden:
+            raise BindError(f"column {hidden[0]!r} of {info.name} has a reserved name", hint="rename it at the source")
+        if self._only is not None:
+            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c == info.schema.time_column]
+        timed = info.schema.time_column
+        delay = info.options.get("watermark.delay", self.settings.get("watermark.delay", "0s"))
+        idle = info.options.get("idle.timeout", self.settings.get("idle.timeout"))
+        return Source(
+            inputs=(),
+            columns=tuple(columns),
+            pos=(POS,),
+            time={timed: 0} if timed else {},
+            stream=info,
+            delay_us=parse_duration_us(delay),
+            idle_us=parse_duration_us(idle) if idle else None,
+        )
+
+    def _record_use(self, scope: Scope) -> None:
+        """From now on every column that the block binds counts as read."""
+        if self._only is not None:
+            return
+        owners: dict[str, str] = {}
+        for topic, source in self._sources.items():
+            for column in source.columns:
+                owners.setdefault(column, topic)
+                self.used.setdefault(topic, set())
+        self._mark(scope)
+
+    def _mark(self, scope: Scope) -> None:
+        plain = {c for item in scope.inputs for c in item.names.values()}
+        internal = {i.internal[k]: i.names[k] for i in scope.inputs for k in i.internal}
+
+        def used(name: str) -> None:
+            column = internal.get(name, name)
+            if column in plain:
+                # by name alone, over all sources: a column too many costs little, one too few is an error
+                for topic, source in self._sources.items():
+                    if column in source.columns:
+                        self.used.setdefault(topic, set()).add(column)
+
+        scope.used = used
+
+    # -- SELECT -----------------------------------------------------------------------------------------------------
+
+    def _items(self, tree: exp.Select, scope: Scope) -> Items:
+        aliases = {e.alias.lower() for e in tree.expressions if isinstance(e, exp.Alias)}
+        if is_aggregated(tree):
+            aliases |= set(WINDOW_COLUMNS)
+        items: Items = []
+        for number, item in enumerate(tree.expressions, start=1):
+            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+                items += self._star(item, scope)
+                continue
+            body = item.this if isinstance(item, exp.Alias) else item
+            bound = scope.bind(body, aliases)
+            name = item.alias if isinstance(item, exp.Alias) else self._output_name(body, number)
+            if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
+                bound = stream_time()
+            items.append((bound, name))
+        return self._distinct(items, tree)
+
+    def _output_name(self, body: exp.Expr, number: int) -> str:
+        if isinstance(body, exp.Column):
+            return str(body.name)
+        if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
+            return "timestamp"
+        written = text(body).lower()
+        return written if len(written) <= 60 else f"column_{number}"
+
+    def _star(self, star: exp.Expr, scope: Scope) -> Items:
+        body = star.this if isinstance(star, exp.Column) else star
+        table = star.table.lower() if isinstance(star, exp.Column) else ""
+        inputs = [i for i in scope.inputs if not table or i.alias.lower() == table]
+        if not inputs:
+            hint = did_you_mean(table, [i.alias for i in scope.inputs])
+            raise BindError(f"unknown table or alias {table!r}", hint=hint, place=self.locate(star))
+        dropped = {e.name.lower() for e in body.args.get("except_") or []}
+        replaced = {e.alias.lower(): e.this for e in body.args.get("replace") or []}
+        if body.args.get("rename"):
+            self.refuse("SELECT * RENAME is not supported in a job", "list the columns with AS", star)
+        items: Items = []
+        seen: dict[str, int] = {}
+        for item in inputs:
+            for key, internal in item.internal.items():
+                if key in dropped:
+                    continue
+                scope.used(internal)
+                expression = scope.bind(replaced[key]) if key in replaced else named(internal)
+                count = seen.get(key, 0)
+                seen[key] = count + 1
+                items.append((expression, item.names[key] + (f"_{count}" if count else "")))
+        return items
+
+    def _distinct(self, items: Items, tree: exp.Select) -> Items:
+        seen: set[str] = set()
+        for position, (_, name) in enumerate(items):
+            if name.lower() in seen:
+                node = tree.expressions[min(position, len(tree.expressions) - 1)]
+                raise BindError(
+                    f"two output columns are named {name!r}",
+                    hint="give one of them another name with AS",
+                    place=self.locate(node),
+                )
+            seen.add(name.lower())
+        return items
+
+    def project(self, node: Node, items: Items, where: list[exp.Expr]) -> Node:
+        """The stateless end of a block."""
+        identity = tuple(name for _, name in items) == node.columns and all(is_column(e, {name}) for e, name in items)
+        if identity and not where:
+            return node
+        return Project(
+            inputs=(node,),
+            columns=tuple(name for _, name in items),
+            pos=node.pos,
+            time=times_of(items, node),
+            items=tuple((text(e), name) for e, name in items),
+            where=conjoin(where),
+        )
+
+    def filtered(self, node: Node, where: list[exp.Expr], extra: Items | None = None) -> Node:
+        """The node's rows that satisfy the conditions, with extra computed columns."""
+        if not where and not extra:
+            return node
+        items: Items = [(named(c), c) for c in node.columns] + list(extra or [])
+        return self.project(node, items, where)
+
+    def ordered(self, node: Node, *, strict: bool, by: str | None = None) -> Node:
+        """The node's rows in event-time order; `by` names the time column when it is not `TS` itself."""
+        if by is not None and node.time.get(by):
+            node = Project(
+                inputs=(node,),
+                columns=node.columns,
+                pos=node.pos,
+                time={c: max(0, lag - node.time[by]) for c, lag in node.time.items()} | {by: 0},
+                items=tuple((text(named(c)), c) for c in node.columns),
+                retime=by,
+            )
+        return Order(inputs=(node,), columns=node.columns, pos=node.pos, time=node.time, strict=strict)
+
+
+def times_of(items: Items, node: Node) -> dict[str, int]:
+    """Output columns that are still event time."""
+    found = {}
+    for expression, name in items:
+        column = is_column(expression, node.time)
+        if column is not None:
+            found[name] = node.time[column]
+        elif text(expression) == text(stream_time()):
+            found[name] = 0
+    return found
