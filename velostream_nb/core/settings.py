@@ -1,7 +1,7 @@
 """Every option a stream, a job or a session knows: one table, read by the checks here and by README.
 
-The same name means the same thing at each level; a stream's option wins for that stream, then a job's, then the session's
-(`SET k = v`), then the default below.
+The same name means the same thing at each level; a stream's option wins for that stream, then a job's, then the
+session's (`SET k = v`), then the default below.
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("emit.every", _JOB_SESSION, Kind.DURATION, "1s", "slide of the window behind timestamp() - INTERVAL"),
     Setting(
-        "event.time.field", _STREAM, Kind.TEXT, None, "column of event time; else timestamp, event_time, ts, else broker's"
+        "event.time.field",
+        _STREAM,
+        Kind.TEXT,
+        None,
+        "column of event time; else timestamp, event_time, ts, else broker's",
     ),
     Setting("format", _STREAM, Kind.CHOICE, "json", "how records are encoded", choices=("json",), later=("avro",)),
     Setting(
@@ -127,7 +131,12 @@ SETTINGS: tuple[Setting, ...] = (
         least=1,
     ),
     Setting(
-        "retention.rows", _STREAM_JOB, Kind.INTEGER, "1000000", "records kept per partition, the oldest go first", least=1
+        "retention.rows",
+        _STREAM_JOB,
+        Kind.INTEGER,
+        "1000000",
+        "records kept per partition, the oldest go first",
+        least=1,
     ),
     Setting("topic", _STREAM, Kind.TEXT, None, "topic behind the stream; else the stream's name"),
     Setting(

@@ -1,0 +1,134 @@
+"""Feeds: one reader of a topic, shared by all the jobs that stand at its position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from velostream_nb.brokers.contract import Reader
+from velostream_nb.codecs.contract import Codec
+from velostream_nb.core.model import WATERMARK_MIN_US
+from velostream_nb.core.records import TS, Decoded, RecordSet
+from velostream_nb.core.schema import StreamSchema
+from velostream_nb.jobs.runs import coalesce, cut, decode_for
+
+ALIGN_SLACK_US = 10_000_000
+"""How far in event time a feed may run ahead of another one with a backlog. Enough that live topics, which trail each
+other by their producers' pace, are read together; little enough that joins buffer seconds and not hours."""
+
+
+@dataclass(slots=True, eq=False)
+class Feed:
+    """One reader and its jobs.
+
+    Attributes:
+        wanted: by job, the columns it needs decoded.
+        front_us: newest event time of the last batch; `WATERMARK_MIN_US` before the first.
+        lag_rows: records there were to poll when this tick looked; see `look`.
+        skipped: records lost to retention that the jobs were told of.
+        heard_us: per partition, when (by the session's clock) records last came.
+    """
+
+    topic: str
+    schema: StreamSchema
+    reader: Reader
+    began_us: int
+    wanted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    front_us: int = WATERMARK_MIN_US
+    lag_rows: int = 0
+    skipped: int = 0
+    heard_us: dict[int, int] = field(default_factory=dict)
+
+    def positions(self) -> dict[int, int]:
+        return self.reader.positions()
+
+    def look(self) -> None:
+        """See how much there is to poll. Raises when the topic is gone."""
+        self.lag_rows = self.reader.lag_rows()
+
+    def poll(self, max_rows: int) -> list[RecordSet]:
+        return self.reader.poll(max_rows)
+
+    def poll_to(self, goal: Mapping[int, int], max_rows: int) -> tuple[list[RecordSet], bool]:
+        """Read up to `goal` (per partition, exclusive); True when it was reached, and nothing past it is returned.
+
+        When it cannot be reached now, all that was read is returned, wherever it lies.
+        """
+        sets: list[RecordSet] = []
+        while not self.reached(goal):
+            polled = self.reader.poll(max_rows)
+            if not polled:
+                return sets, False
+            sets += polled
+        kept = [cut(records, goal.get(records.partition, 0)) for records in sets]
+        return [records for records in kept if records.rows], True
+
+    def reached(self, goal: Mapping[int, int]) -> bool:
+        """Whether every partition of `goal` is read up to it."""
+        return reached(self.positions(), goal)
+
+    def gap(self, ahead: Feed) -> int | None:
+        """Records between this feed and one further ahead; None when it is ahead itself in some partition."""
+        mine, theirs = self.positions(), ahead.positions()
+        gaps = [theirs.get(p, 0) - offset for p, offset in mine.items()]
+        return None if any(g < 0 for g in gaps) else sum(gaps)
+
+    def decode(self, codec: Codec, sets: list[RecordSet], now_us: int) -> dict[str, list[Decoded]]:
+        """Decode for every job of this feed; notes how far event time has come, and who was heard."""
+        runs = coalesce(sets)
+        decoded = decode_for(codec, runs, self.schema, self.wanted)
+        for run in runs:
+            self.heard_us[run.partition] = now_us
+        fronts = [_newest_us(d) for d in next(iter(decoded.values()), [])]
+        self.front_us = max((f for f in fronts if f is not None), default=self.front_us)
+        return decoded
+
+    def idle(self, now_us: int, timeout_us: int) -> set[int]:
+        """Partitions from which nothing came for `timeout_us`, and nothing waits; those of an ended file always."""
+        partitions = self.positions()
+        if self.reader.ended:
+            return set(partitions)
+        if self.lag_rows:
+            return set()
+        return {p for p in partitions if now_us - self.heard_us.get(p, self.began_us) >= timeout_us}
+
+
+def reached(positions: Mapping[int, int], goal: Mapping[int, int]) -> bool:
+    """Whether `positions` is at or past `goal` in every partition of it."""
+    return all(positions.get(p, 0) >= offset for p, offset in goal.items())
+
+
+def aligned(feeds: Iterable[Feed]) -> list[Feed]:
+    """Of feeds that some job reads together, those to poll now: none runs far ahead of one that has a backlog.
+
+    The feed that is furthest behind in event time is always among them, so there is progress. A held feed is at most
+    one batch past the slack, which bounds what joins buffer.
+    """
+    waiting = [feed for feed in feeds if feed.lag_rows > 0]
+    if not waiting:
+        return []
+    limit_us = min(feed.front_us for feed in waiting) + ALIGN_SLACK_US
+    return [feed for feed in waiting if feed.front_us <= limit_us]
+
+
+def groups(feeds: Iterable[Feed]) -> list[list[Feed]]:
+    """Feeds connected through the jobs that read them, oldest group first."""
+    found: list[tuple[set[str], list[Feed]]] = []
+    for feed in feeds:
+        jobs, members = set(feed.wanted), [feed]
+        apart = []
+        for other in found:
+            if other[0] & jobs:
+                jobs |= other[0]
+                members = other[1] + members
+            else:
+                apart.append(other)
+        found = [*apart, (jobs, members)]
+    return [members for _, members in found]
+
+
+def _newest_us(decoded: Decoded) -> int | None:
+    column = decoded.batch.column(TS)
+    return int(np.max(column.to_numpy())) if len(column) else None

@@ -1,0 +1,261 @@
+"""One job as it runs: what was asked (`JobSpec`), its engine and graph, and what it has done so far (`Totals`)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from velostream_nb.core.errors import VeloError
+from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US, JobInfo, JobState
+from velostream_nb.core.records import Decoded, Rejected
+from velostream_nb.core.schema import StreamSchema
+from velostream_nb.engine.job import JobEngine, Outcome
+from velostream_nb.engine.node import OperatorStats
+from velostream_nb.jobs.graph import JobGraph, UserStream
+from velostream_nb.sql.plan import JobPlan
+
+RATE_WINDOW_US = 5_000_000
+"""A job's rate is its input rows over so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What was asked.
+
+    Attributes:
+        sql: the statement as written.
+        output: the topic written; '' for a push query, whose rows only go to its stream.
+        start: 'earliest' or 'latest', for inputs without a kept position.
+    """
+
+    name: str
+    sql: str
+    plan: JobPlan
+    output: str
+    start: str = "earliest"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Distinct input topics, in the order of the text."""
+        return tuple(dict.fromkeys(source.stream.topic for source in self.plan.sources))
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic of records that could not be decoded or computed."""
+        return f"{self.name}.dlq"
+
+    def schema(self, topic: str) -> StreamSchema:
+        """How an input topic is decoded."""
+        return next(s.stream.schema for s in self.plan.sources if s.stream.topic == topic)
+
+    def idle_us(self, topic: str) -> int | None:
+        """After how long without records a partition of an input no longer holds the watermark back."""
+        return next(s.idle_us for s in self.plan.sources if s.stream.topic == topic)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a job has done since its start, as of one tick.
+
+    Attributes:
+        positions: by topic and partition, the next offset the job has not processed.
+    """
+
+    rows_in: int = 0
+    rows_out: int = 0
+    late: int = 0
+    failed: int = 0
+    watermark_us: int = WATERMARK_MIN_US
+    busy_us: int = 0
+    positions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a job made of one tick; nothing of it counts before it is published."""
+
+    outcome: Outcome
+    rejected: Sequence[Rejected]
+    totals: Totals
+    final: bool
+
+
+class RateMeter:
+    """Rows a second over the last `RATE_WINDOW_US`. Fed by the engine's thread, read by any."""
+
+    def __init__(self, began_us: int) -> None:
+        self._began_us = began_us
+        self._counts: deque[tuple[int, int]] = deque()
+        self._lock = threading.Lock()
+
+    def count(self, now_us: int, rows: int) -> None:
+        with self._lock:
+            self._counts.append((now_us, rows))
+            self._forget(now_us)
+
+    def rate(self, now_us: int) -> float:
+        with self._lock:
+            self._forget(now_us)
+            span_us = min(RATE_WINDOW_US, max(now_us - self._began_us, 1_000_000))
+            return sum(rows for _, rows in self._counts) * 1_000_000 / span_us
+
+    def _forget(self, now_us: int) -> None:
+        while self._counts and self._counts[0][0] <= now_us - RATE_WINDOW_US:
+            self._counts.popleft()
+
+
+class RunningJob:
+    """A job. Only the thread that ticks may call anything but `info`, `stats` and the attributes.
+
+    Attributes:
+        state: where in its life it is; a job that failed keeps its error and its position.
+        stream: where the user's streamz code hangs; it survives stop and restart.
+        said: whether a `drain` has told its caller of the failure.
+        lost: records that retention removed before this job could read them.
+    """
+
+    def __init__(self, spec: JobSpec, now_us: int) -> None:
+        self.spec = spec
+        self.state = JobState.STARTING
+        self.stream = UserStream(spec.name)
+        self.error: VeloError | None = None
+        self.said = False
+        self.lost = 0
+        self.totals = Totals()
+        self.stats: tuple[OperatorStats, ...] = ()
+        self.started_us = now_us
+        self._rate = RateMeter(now_us)
+        self._idle: frozenset[tuple[str, int]] = frozenset()
+        self._engine: JobEngine | None = None
+        self._graph: JobGraph | None = None
+        self._watchers: list[Callable[[pa.Table | None], None]] = []
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def engine(self) -> JobEngine:
+        """The engine of a job that runs or is paused."""
+        assert self._engine is not None, f"job {self.name} is {self.state} and has no engine"
+        return self._engine
+
+    def open(self, now_us: int, *, threads: int = 1) -> None:
+        """Compile: fresh state, fresh counters. Raises what the engine raises about the plan (BindError, …)."""
+        engine = JobEngine(self.spec.plan, threads=threads)
+        self._engine, self._graph = engine, JobGraph(engine.nodes)
+        self._idle = frozenset()
+        self._rate = RateMeter(now_us)
+        self.totals, self.stats, self.error, self.said, self.lost = Totals(), (), None, False, 0
+        self.started_us = now_us
+        self.state = JobState.RUNNING
+
+    def step(
+        self,
+        inputs: Mapping[str, Sequence[Decoded]],
+        positions: Mapping[str, Mapping[int, int]],
+        *,
+        final: bool,
+        idle: Collection[tuple[str, int]],
+    ) -> Step:
+        """Run one tick through the operators. Raises what they raise; the engine is then of no more use.
+
+        Args:
+            inputs: runs of records by topic, decoded; topics without new records may be missing.
+            positions: where the job stands after this tick.
+            idle: partitions that do not hold the watermark back.
+        """
+        began_ns = time.perf_counter_ns()
+        assert self._graph is not None
+        batches = {topic: inputs.get(topic, ()) for topic in self.engine.topics}
+        deltas = self.engine.begin(batches, final=final, idle=idle)
+        outcome = self.engine.finish(self._graph.tick(deltas))
+        self._idle = frozenset(idle)
+        rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
+        accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
+        before = self.totals
+        totals = Totals(
+            rows_in=before.rows_in + accepted + len(rejected),
+            rows_out=before.rows_out + outcome.rows.num_rows,
+            late=before.late + outcome.late,
+            failed=before.failed + len(rejected) + len(outcome.rejected),
+            watermark_us=outcome.watermark_us,
+            busy_us=before.busy_us + (time.perf_counter_ns() - began_ns) // 1_000,
+            positions=positions,
+        )
+        return Step(outcome, [*rejected, *outcome.rejected], totals, final)
+
+    def news(self, idle: Collection[tuple[str, int]]) -> bool:
+        """Whether partitions fell idle or came back since the last step, so that the watermark may move by itself."""
+        return self._idle != frozenset(idle)
+
+    def settle(self, step: Step, now_us: int) -> None:
+        """A step was published: its numbers count from now on."""
+        self._rate.count(now_us, step.totals.rows_in - self.totals.rows_in)
+        self.totals = step.totals
+
+    def watch(self, watcher: Callable[[pa.Table | None], None]) -> None:
+        """Call `watcher` with the output rows of every tick that has any, and with None when the job is over."""
+        self._watchers.append(watcher)
+
+    def emit(self, rows: pa.Table) -> None:
+        """Hand published rows to the watchers and to the user's stream."""
+        for watcher in self._watchers:
+            watcher(rows)
+        self.stream.emit(rows)
+
+    def measure(self) -> None:
+        """Look at what the operators hold."""
+        if self._engine is not None:
+            self.stats = tuple(self._engine.stats())
+
+    def close(self, state: JobState, error: VeloError | None = None) -> None:
+        """Give the engine up and take a final state. The position, the numbers and the user's stream stay."""
+        self.state, self.error = state, error
+        graph, engine = self._graph, self._engine
+        self._graph = self._engine = None
+        self.stats = tuple(replace(s, state_rows=0, state_bytes=0) for s in self.stats)
+        if graph is not None:
+            graph.destroy()
+        if engine is not None:
+            engine.close()
+        for watcher in self._watchers:
+            watcher(None)
+
+    def info(self, now_us: int, lag_rows: int) -> JobInfo:
+        """One look, as of the last tick that was published. Any thread may look."""
+        totals, stats, error = self.totals, self.stats, self.error
+        known = WATERMARK_MIN_US < totals.watermark_us < WATERMARK_MAX_US
+        return JobInfo(
+            name=self.name,
+            sql=self.spec.sql,
+            state=self.state,
+            inputs=self.spec.inputs,
+            output=self.spec.output,
+            rows_in=totals.rows_in,
+            rows_out=totals.rows_out,
+            late=totals.late,
+            failed=totals.failed,
+            rate=self._rate.rate(now_us) if self.state is JobState.RUNNING else 0.0,
+            watermark_us=totals.watermark_us if known else None,
+            lag_rows=lag_rows,
+            busy_us=totals.busy_us,
+            state_rows=sum(s.state_rows for s in stats),
+            state_bytes=sum(s.state_bytes for s in stats),
+            started_us=self.started_us,
+            error=None if error is None else str(error),
+            notes=(*self.spec.plan.notes, *self._warnings()),
+        )
+
+    def _warnings(self) -> list[str]:
+        found = []
+        if self.lost:
+            found.append(f"{self.lost} records were gone before they were read; raise 'retention.rows' of the input")
+        if self.stream.errors:
+            found.append(f"your stream code raised {self.stream.errors} times, last: {self.stream.last_error}")
+        return found

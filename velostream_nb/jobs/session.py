@@ -1,0 +1,214 @@
+"""`Session`: the engine in this process behind the interface of `core.model.SessionLike`."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from velostream_nb.brokers.contract import Broker
+from velostream_nb.brokers.embedded import EmbeddedBroker
+from velostream_nb.brokers.payload import payload_rows
+from velostream_nb.codecs.json import JsonCodec
+from velostream_nb.core.clock import Clock, SystemClock
+from velostream_nb.core.errors import BrokerError, UnknownTopicError
+from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
+from velostream_nb.jobs.catalog import Catalog
+from velostream_nb.jobs.execute import Executor
+from velostream_nb.jobs.handle import Job, stream_of
+from velostream_nb.jobs.ingest import check_op, to_outputs
+from velostream_nb.jobs.outputs import DEAD_LETTERS
+from velostream_nb.jobs.reading import Looker
+from velostream_nb.jobs.runner import Runner
+from velostream_nb.jobs.ticker import Ticker
+
+
+class _Machine:
+    """What a session holds open: a broker, and a runner from the first need on.
+
+    Apart from the session, so that a session nobody refers to any more can be collected while its thread still runs;
+    collecting it, like the end of the interpreter, closes this.
+    """
+
+    def __init__(self, broker: Broker | None, clock: Clock) -> None:
+        self.clock = clock
+        self.owns_broker = broker is None
+        self.broker: Broker = EmbeddedBroker(clock) if broker is None else broker
+        self.codec = JsonCodec()
+        self.closed = False
+        self.ticker = Ticker(self.broker, self.codec, clock)
+        self._runner: Runner | None = None
+        self._lock = threading.Lock()
+
+    def runner(self) -> Runner:
+        with self._lock:
+            if self.closed:
+                raise BrokerError("the session is closed", hint="open a new one with velo.connect()")
+            if self._runner is None:
+                self._runner = Runner(self.ticker, self.broker, self.clock)
+            return self._runner
+
+    def close(self) -> None:
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+            runner = self._runner
+        if runner is not None:
+            runner.close()
+        if self.owns_broker:
+            self.broker.close()
+
+
+class Session:
+    """Streaming SQL in this process. All methods may be called from any thread; any number of sessions may be open.
+
+    Args:
+        broker: where records live; None opens one in memory, which belongs to the session and is closed with it.
+        clock: gives the broker's timestamps, idle timeouts and ``timestamp()`` in pull queries.
+
+    A session that nobody refers to any more closes itself, and so do those still open when the interpreter ends.
+    """
+
+    def __init__(self, broker: Broker | None = None, clock: Clock | None = None) -> None:
+        self._machine = _Machine(broker, clock or SystemClock())
+        self._broker = self._machine.broker
+        self._catalog = Catalog(self._broker, self._machine.codec)
+        self._looker = Looker(self._broker, self._machine.codec, self._catalog)
+        machine = self._machine
+        self._executor = Executor(
+            self._broker, self._catalog, self._looker, machine.ticker, machine.runner, machine.clock
+        )
+        self._finalizer = weakref.finalize(self, self._machine.close)
+
+    # -- SQL --------------------------------------------------------------------------------------------------------
+
+    def sql(self, text: str, **params: object) -> list[Result]:
+        """Run one or many statements in order; the first error stops the rest. Returns one result a statement.
+
+        Args:
+            text: statements separated by semicolons. Jobs of one text start from one cut of their inputs.
+            **params: values for ``$name`` in the text, put in as literals.
+
+        Raises:
+            SqlError: a statement cannot be read, bound or made incremental.
+            JobError: a job's name is taken, its name is unknown, or its state does not allow what was asked.
+            ConfigError: an unknown option.
+        """
+        return self._executor.run(text, params)
+
+    def query(self, text: str) -> pa.Table:
+        """The rows of a bare SELECT over what is retained, as of one tick.
+
+        Also takes ``SELECT … EMIT CHANGES LIMIT n``, which waits for its n rows, SHOW, DESCRIBE and EXPLAIN.
+
+        Raises:
+            BindError: an unknown name or a wrong type.
+            UnsupportedError: not one statement, or one that gives no rows.
+        """
+        return self._executor.query(text)
+
+    # -- records ----------------------------------------------------------------------------------------------------
+
+    def produce(self, topic: str, rows: Any, *, op: str = "upsert") -> int:
+        """Append rows to a topic, or to the topic of a stream; returns how many. A missing topic is made.
+
+        Args:
+            rows: list of dicts, pandas or Arrow table, or list of bytes for raw records. Dicts become JSON records, so
+                a value that does not fit a declared column is found when a job reads it, and goes to its dead letters.
+            op: only 'upsert' today.
+
+        Raises:
+            SchemaError: rows of no such kind.
+        """
+        check_op(op)
+        name = self._catalog.topic(topic)
+        known = self._broker.schema(name) if self._broker.exists(name) else None
+        outputs = to_outputs(name, rows, known.key if known else ())
+        if known is None and not self._broker.exists(name):
+            self._broker.create_topic(name)
+        self._broker.publish(outputs)
+        return sum(payload_rows(output.payload) for output in outputs)
+
+    def read(self, topic: str, *, changelog: bool = False) -> pa.Table:
+        """All retained records of a topic or stream; a changelog is folded by its key unless `changelog`.
+
+        Raises:
+            UnknownTopicError: no such topic. (A job's dead-letter topic may be read before it has any.)
+        """
+        name = self._catalog.topic(topic)
+        try:
+            return self._looker.table(name, changelog=changelog)
+        except UnknownTopicError:
+            if any(job.spec.dead_letters == name for job in self._executor.jobs()):
+                return DEAD_LETTERS.columns.empty_table()
+            raise
+
+    def frames(self, wanted: Mapping[str, int | None], *, limit: int = 5_000) -> dict[str, Frame]:
+        """What is new in each topic since its offset (None: the newest `limit` rows); all as of one tick."""
+        return self._looker.frames(wanted, limit)
+
+    def topics(self) -> list[TopicInfo]:
+        """All topics, by name."""
+        return self._broker.topics()
+
+    def drain(self, *, final: bool = False, timeout: float | None = None) -> None:
+        """Return when all that was produced before the call is processed, through chains of jobs; paused jobs aside.
+
+        Args:
+            final: the inputs are at their end: watermarks go to +infinity, windows close and the jobs are finished.
+            timeout: in seconds; None waits as long as it takes.
+
+        Raises:
+            JobFailedError: a job failed since the last drain; the others are drained all the same.
+            JobError: not there in time, or called from the code of a job's stream.
+        """
+        self._machine.runner().drain(final=final, timeout=timeout)
+
+    # -- jobs -------------------------------------------------------------------------------------------------------
+
+    def job(self, name: str) -> Job:
+        """A handle on a job; UnknownJobError with near names otherwise."""
+        found = self._executor.job(name).name
+        return Job(self, found, stream_of(self._executor.job, found))
+
+    def jobs(self) -> list[JobInfo]:
+        """All jobs, in the order they were started."""
+        return [self._executor.info(job) for job in self._executor.jobs()]
+
+    def job_info(self, name: str) -> JobInfo:
+        """One job; UnknownJobError with near names otherwise."""
+        return self._executor.info(self._executor.job(name))
+
+    def control(self, name: str, action: str) -> JobInfo:
+        """'stop' | 'pause' | 'resume' | 'restart' | 'drop' a job; gives it as it is then."""
+        return self._executor.control(name, action)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the jobs and release everything. Safe to call twice. A broker that was passed in stays open."""
+        self._finalizer()
+
+    @property
+    def closed(self) -> bool:
+        return self._machine.closed
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "Session (closed)"
+        infos = self.jobs()
+        lines = [f"Session: {len(infos)} jobs, {len(self.topics())} topics"]
+        return "\n  ".join([*lines, *(f"{i.name}: {i.state.value}" for i in infos)])
