@@ -7,9 +7,6 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_EXACT_WHOLE = 1e15
-"""From here on Arrow writes floats with an exponent, which is a JSON float as it stands."""
-
 
 def to_json_lines(batch: pa.RecordBatch) -> bytes:
     """One JSON object a row, each ended by a newline; b'' for no rows.
@@ -58,7 +55,9 @@ def _floats(name: str, column: pa.Array) -> pa.Array:
     if not pc.all(pc.is_finite(column), min_count=0).as_py():
         raise TypeError(f"column {name!r} holds a number that is not finite; JSON has no word for it")
     text = column.cast(pa.string())
-    whole = pc.and_(pc.equal(column, pc.trunc(column)), pc.less(pc.abs(column), _EXACT_WHOLE))
+    whole = pc.equal(column, pc.trunc(column))
     if not pc.any(whole).as_py():
         return text
+    # a large one may have an exponent, which makes it a float as it stands
+    whole = pc.and_not(whole, pc.match_substring(text, "e"))
     return pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)

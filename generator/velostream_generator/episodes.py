@@ -7,7 +7,8 @@ volatility         the symbol jumps by 6–7.5 % at the start, on all exchanges,
                    less than a second after the jump the quotes from before it stand against those after it: those
                    crossed quotes are there in real markets too.
 arbitrage          the symbol moves by 30–45 bps, but one exchange keeps quoting the old price until the end
-position_limit     a trader builds one position up past 1,000,000 (in two steps) and reduces it again at the end
+position_limit     a trader takes a block over that lifts one position past 1,000,000 (in two steps), reduces it and
+                   hands the rest back at cost after the end
 loss_limit         a trader sells or buys 30 % off the market and is down 62,000–80,000 on the day, until the exchange
                    cancels the erroneous trade at the end
 imbalance          a large order is worked: six times the ordinary flow in the symbol, nine tenths of it on one side
@@ -204,8 +205,10 @@ def _subjects(
     traders = [str(name) for name in shuffle.permutation(list(holdings))]
     if len(traders) > 1:
         traders = traders[0::2] if kind is EpisodeKind.POSITION_LIMIT else traders[1::2]
-    ranked = {symbol: rank for rank, symbol in enumerate(symbols)}
-    return [
-        (min(holdings[trader], key=lambda symbol: (ranked[symbol] - turn) % len(symbols)), trader)
-        for turn, trader in enumerate(traders)
-    ]
+    subjects: list[tuple[str, str | None]] = []
+    while traders:
+        wanted = symbols[len(subjects) % len(symbols)]
+        trader = next((name for name in traders if wanted in holdings[name]), traders[0])
+        traders.remove(trader)
+        subjects.append((wanted if wanted in holdings[trader] else holdings[trader][0], trader))
+    return subjects

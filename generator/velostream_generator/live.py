@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from velostream_generator.checks import require_integer, require_number
-from velostream_generator.config import MarketConfig
+from velostream_generator.config import MAX_RATE, MarketConfig
 from velostream_generator.feed import Feed, Payload
 from velostream_generator.schemas import TOPICS
 
@@ -30,13 +30,10 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's time: the epoch from its calendar once, then its steady clock, which nobody sets back."""
-
-    def __init__(self) -> None:
-        self._offset_us = (time.time_ns() - time.monotonic_ns()) // 1_000
+    """The machine's calendar clock: event times stay comparable with everybody else's, even after it was asleep."""
 
     def now_us(self) -> int:
-        return self._offset_us + time.monotonic_ns() // 1_000
+        return time.time_ns() // 1_000
 
     def sleep_us(self, duration_us: int) -> None:
         if duration_us > 0:
@@ -57,7 +54,8 @@ def live(
     """Emit the market as time goes by, until `stop` is set; returns within a slice of that.
 
     What is due is worked out from the clock each time, never by adding up sleeps, so it does not drift. After a pause
-    (a busy machine, a slow `on_batch`) the next slice is larger; a pause longer than `MAX_LAG_MS` leaves a hole.
+    (a busy machine, a slow `on_batch`) the next slice is larger; a pause longer than `MAX_LAG_MS` leaves a hole. When
+    the clock is set back, the feed halts until it has come as far again: event time never runs back.
 
     Args:
         on_batch: gets a topic and a run of its records, in order of arrival: a batch, or a list of bytes when a fault
@@ -77,7 +75,7 @@ def live(
     require_number("speed", speed, 0.001, 100_000.0, "1 for real time")
     require_integer("slice_ms", slice_ms, 1, 60_000)
     if rate is not None:
-        require_number("rate", rate, 0.001, 20e6, "events a second")
+        require_number("rate", rate, 0.001, MAX_RATE, "events a second")
         config = replace(config, rate=rate / speed)
     clock = clock or WallClock()
     begin_us = clock.now_us()

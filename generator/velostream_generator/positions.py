@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ _FILL_NOISE = 1.0e-4
 50,000 in half a day."""
 _STEP_VALUE = 650_000.0
 """On its way past 1,000,000 and back a position stops here, where it is only warned about."""
+_STAND_ASIDE = 0.005
+"""Nobody trades as usual in a symbol that an episode has moved by more than this: the move passes, and thousands of
+trades at passing prices would leave traders with P&L that nothing explains."""
 _ERROR_DISTANCE = 0.3
 """An erroneous trade is this far off the market."""
 
@@ -62,7 +66,7 @@ class Positions:
         self._book = Book.opened(_shares(self._usual, price), price)
         self._day = config.start_ms // _DAY_MS
         self._trades = 1.0 - np.exp(-self._positions_us / _TRADE_EVERY_US)
-        self._erroneous: dict[Episode, tuple[int, int, float, float]] = {}
+        self._before: dict[Episode, tuple[int, int, float, float]] = {}
 
     def rows(self, first_tick: int, ticks: int, path: MidPath) -> tuple[Integers, pa.RecordBatch]:
         """Reports of these ticks, whose prices `path` knows.
@@ -73,16 +77,18 @@ class Positions:
         shape = (ticks, len(self._column))
         moment_us = (first_tick + np.arange(ticks))[:, None] * self._positions_us + self._phase_us
         times = self._config.start_ms + moment_us // 1_000
-        mid = path.mid_at(moment_us, np.broadcast_to(self._column, shape))
+        column = np.broadcast_to(self._column, shape)
+        mid = path.mid_at(moment_us, column)
         size, average, pnl = np.empty(shape, np.int64), np.empty(shape), np.empty(shape)
-        targets, quiet, errors = self._orders_of_episodes(times)
+        plan = self._plan(times)
+        plan.aside |= path.displaced_at(moment_us, column) > _STAND_ASIDE
         draws = self._random.random((ticks, 3, shape[1]))
         fills = np.round(mid * (1.0 + _FILL_NOISE * self._random.standard_normal(shape)), 2)
         for tick in range(ticks):
             self._start_day(int(times[tick, 0]) // _DAY_MS)
-            for episode, active in errors.get(tick, ()):
-                self._err_or_cancel(episode, active, mid[tick])
-            self._trade(mid[tick], fills[tick], draws[tick], targets[tick], quiet[tick])
+            for episode, active in plan.episodes.get(tick, ()):
+                self._begin_or_end(episode, active, mid[tick])
+            self._trade(mid[tick], fills[tick], draws[tick], plan.targets[tick], plan.aside[tick])
             size[tick], average[tick] = self._book.size, self._book.average
             pnl[tick] = self._book.pnl(mid[tick])
         columns = [
@@ -101,45 +107,42 @@ class Positions:
             self._day = day
             self._book.realised[:] = 0.0
 
-    def _trade(self, mid: Floats, fill: Floats, draw: Floats, target: Floats, quiet: npt.NDArray[np.bool_]) -> None:
-        """One round of ordinary trading, and what position-limit episodes want (NaN: nothing; 0: back to usual)."""
-        back = target == 0.0
-        trading = ((draw[0] < self._trades) & ~quiet) | back
+    def _trade(self, mid: Floats, fill: Floats, draw: Floats, target: Floats, aside: npt.NDArray[np.bool_]) -> None:
+        """One round of ordinary trading, and what position-limit episodes want."""
+        trading = (draw[0] < self._trades) & ~aside
         self._usual = np.where(trading & (draw[1] < _FLIP_SHARE), -self._usual, self._usual)
         wanted = np.where(trading, _shares(self._usual * (0.5 + draw[2]), mid), self._book.size)
-        forced = ~(np.isnan(target) | back)
+        forced = target > 0.0
         if forced.any():
             side = np.where(self._book.size < 0, -1.0, 1.0)
-            wanted = np.where(forced, _shares(side * np.nan_to_num(target), mid), wanted)
+            wanted = np.where(forced, _shares(side * np.where(forced, target, mid), mid), wanted)
         self._book.trade(wanted - self._book.size, fill)
 
-    def _err_or_cancel(self, episode: Episode, active: bool, mid: Floats) -> None:
-        """The erroneous trade of a loss-limit episode at its first report, its cancellation at the first one after."""
-        book, pair = self._book, self._pair[str(episode.trader), episode.symbol]
-        if active and episode not in self._erroneous:
-            self._erroneous[episode] = (self._day, *book.position(pair))
-            # whatever the trader has made so far goes too: the loss of the day is what the limit is about
-            total = float(book.pnl(mid)[self._trader == self._trader[pair]].sum())
-            loss = max(1_000.0, episode.magnitude + total)
-            side = -1.0 if book.size[pair] > 0 else 1.0
-            quantity = np.zeros_like(book.size)
-            quantity[pair] = int(side * np.ceil(loss / (_ERROR_DISTANCE * mid[pair])))
-            book.trade(quantity, np.round(mid * (1.0 + side * _ERROR_DISTANCE), 2))
-        elif not active and episode in self._erroneous:
-            day, size, average, realised = self._erroneous.pop(episode)
-            book.restore(pair, size, average, realised if day == self._day else 0.0)
+    def _begin_or_end(self, episode: Episode, active: bool, mid: Floats) -> None:
+        """What an episode does at its trader's first report in it, and at the first one after it."""
+        pair = self._pair[str(episode.trader), episode.symbol]
+        if active and episode not in self._before:
+            self._before[episode] = (self._day, *self._book.position(pair))
+            if episode.kind is EpisodeKind.LOSS_LIMIT:
+                self._err(pair, episode.magnitude, mid)
+        elif not active and episode in self._before:
+            day, size, average, realised = self._before.pop(episode)
+            self._book.restore(pair, size, average, realised if day == self._day else 0.0)
 
-    def _orders_of_episodes(
-        self, times: Integers
-    ) -> tuple[Floats, npt.NDArray[np.bool_], dict[int, list[tuple[Episode, bool]]]]:
-        """What the risk episodes want, tick by tick.
+    def _err(self, pair: int, loss: float, mid: Floats) -> None:
+        """A trade so far off the market that its trader is down by `loss` on the day."""
+        book = self._book
+        # what the trader has made so far goes too: the limit is on the day's total
+        total = float(book.pnl(mid)[self._trader == self._trader[pair]].sum())
+        side = -1.0 if book.size[pair] > 0 else 1.0
+        shares = np.ceil(max(1_000.0, loss + total) / (_ERROR_DISTANCE * mid[pair]))
+        quantity = np.zeros_like(book.size)
+        quantity[pair] = int(side * shares)
+        book.trade(quantity, np.round(mid * (1.0 + side * _ERROR_DISTANCE), 2))
 
-        Returns:
-            Dollars wanted per position (see `_trade`), positions that are not traded as usual, and the loss-limit
-            episodes near each tick with whether they are on.
-        """
-        targets, quiet = np.full(times.shape, np.nan), np.zeros(times.shape, np.bool_)
-        errors: dict[int, list[tuple[Episode, bool]]] = {}
+    def _plan(self, times: Integers) -> _Plan:
+        """What the risk episodes want at these times (ticks × positions)."""
+        plan = _Plan(np.zeros(times.shape), np.zeros(times.shape, np.bool_), {})
         every_ms = -(-self._positions_us // 1_000)
         first_ms, last_ms = int(times[0, 0]) - 2 * every_ms, int(times[-1, -1]) + 1
         risks = (EpisodeKind.POSITION_LIMIT, EpisodeKind.LOSS_LIMIT)
@@ -148,15 +151,28 @@ class Positions:
             reports = times[:, pair]
             during = (reports >= episode.start_ms) & (reports < episode.end_ms)
             after = (reports >= episode.end_ms) & (reports < episode.end_ms + 2 * every_ms)
-            quiet[during, pair] = True
+            plan.aside[during, pair] = True
             if episode.kind is EpisodeKind.POSITION_LIMIT:
                 edge = (reports < episode.start_ms + every_ms) | (reports >= episode.end_ms - every_ms)
-                targets[during, pair] = np.where(edge, _STEP_VALUE, episode.magnitude)[during]
-                targets[after & (reports < episode.end_ms + every_ms), pair] = 0.0
-            else:
-                for tick in np.flatnonzero(during | after):
-                    errors.setdefault(int(tick), []).append((episode, bool(during[tick])))
-        return targets, quiet, errors
+                plan.targets[during, pair] = np.where(edge, _STEP_VALUE, episode.magnitude)[during]
+            for tick in np.flatnonzero(during | after):
+                plan.episodes.setdefault(int(tick), []).append((episode, bool(during[tick])))
+        return plan
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is special about some ticks.
+
+    Attributes:
+        targets: dollars that a position shall be worth, ticks × positions; 0 where nobody says so.
+        aside: where the position is not traded as usual, ticks × positions.
+        episodes: by tick, the risk episodes near it and whether each is on.
+    """
+
+    targets: Floats
+    aside: npt.NDArray[np.bool_]
+    episodes: dict[int, list[tuple[Episode, bool]]]
 
 
 def _shares(value: Floats, price: Floats) -> Integers:

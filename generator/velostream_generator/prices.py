@@ -29,8 +29,9 @@ class MidPath:
 
     Attributes:
         log_mid: natural logarithm of the price, slots × symbols.
+        displaced: what episodes added to it, slots × symbols; 0 in a calm market.
         stress: how much wider than ordinary the spread is, slots × symbols; about 1 in a calm market.
-        first_slot: number of the first row of both, counted from the start of the simulation.
+        first_slot: number of the first row of all three, counted from the start of the simulation.
     """
 
     def __init__(self, config: MarketConfig, timeline: Timeline) -> None:
@@ -47,6 +48,7 @@ class MidPath:
         self._squares = np.ones((_STRESS_SLOTS - 1, len(config.symbols)))
         self.first_slot = 0
         self.log_mid: Floats = np.empty((0, len(config.symbols)))
+        self.displaced: Floats = np.empty((0, len(config.symbols)))
         self.stress: Floats = np.empty((0, len(config.symbols)))
 
     @property
@@ -70,12 +72,14 @@ class MidPath:
         self._level = path[-1]
         displaced = self._displacement(slots)
         self.log_mid = np.concatenate([self.log_mid, path + displaced])
+        self.displaced = np.concatenate([self.displaced, displaced])
         self.stress = np.concatenate([self.stress, self._stress(shocks, displaced)])
 
     def forget_before(self, slot: int) -> None:
         """Drop the slots that nobody will ask for again."""
         surplus = max(0, slot - self.first_slot)
-        self.log_mid, self.stress = self.log_mid[surplus:], self.stress[surplus:]
+        self.log_mid, self.displaced = self.log_mid[surplus:], self.displaced[surplus:]
+        self.stress = self.stress[surplus:]
         self.first_slot += surplus
 
     def slot_at(self, moment_us: Integers) -> Integers:
@@ -88,6 +92,11 @@ class MidPath:
         """The fair price in dollars of each symbol (by its column) at each moment."""
         log_mid: Floats = self.log_mid[self.slot_at(moment_us) - self.first_slot, column]
         return np.exp(log_mid)
+
+    def displaced_at(self, moment_us: Integers, column: Integers) -> Floats:
+        """How far episodes have moved each symbol (by its column) at each moment, as a share of its price."""
+        displaced: Floats = self.displaced[self.slot_at(moment_us) - self.first_slot, column]
+        return np.abs(displaced)
 
     def before(self, episode: Episode) -> float:
         """The logarithm of the fair price in the last slot before the episode, or in the first slot there is."""
