@@ -148,6 +148,13 @@ def to_duckdb(tree: exp.Expr) -> str:
         raise SqlError("the query is nested too deeply", hint="split it into WITH parts") from error
 
 
+def whole_number(node: exp.Expr | None) -> int | None:
+    """The value of an integer literal; None for anything else, and past 18 digits (Python refuses to read 4,301)."""
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal() and len(node.name) <= 18:
+        return int(node.name)
+    return None
+
+
 def own_nodes(select: exp.Expr) -> Iterable[exp.Expr]:
     """The nodes of one SELECT without those of the queries nested in it (the nested query node itself is given)."""
     return select.walk(prune=lambda node: node is not select and isinstance(node, exp.Query | exp.With))
@@ -171,7 +178,7 @@ def _translated(error: _MisreadError, text: str, end: int) -> ParseError:
     if found := re.match(r"Expect(?:ed|ing) (an? )?(.+?)(?: but got .*)?$", message):
         return ParseError(f"expected {found[2]} {got}", place=place)
     if message.startswith("Required "):  # … keyword: 'this' missing for <class 'sqlglot.expressions.query.Where'>
-        return ParseError(f"something is missing {got}", place=place)
+        return ParseError(f"something is missing {got if at_end else got.replace('at', 'before', 1)}", place=place)
     if "Unexpected token" in message:
         return ParseError(f"did not expect {_shown(text[error.start : error.end])} here", place=place)
     return ParseError(f"{message[:1].lower()}{_first_line(message)[1:]} {got}", place=place)

@@ -21,6 +21,7 @@ UNITS = frozenset(_US) | {unit + "s" for unit in _US if len(unit) > 1}
 
 _CALENDAR = {"mon", "month", "quarter", "year", "decade", "century", "millennium", "y", "yr", "mo"}
 _MAX_US = 2**62
+_MAX_CHARS = 200
 
 EXAMPLES = "write it as 250ms, 30s, 5m, 1h, 1d, 1h30m or INTERVAL '5' MINUTE"
 
@@ -46,6 +47,8 @@ def parse_duration_us(text: str, *, place: Place | None = None) -> int:
         >>> parse_duration_us("1h30m"), parse_duration_us("INTERVAL '5' SECOND")
         (5400000000, 5000000)
     """
+    if len(text) > _MAX_CHARS:
+        raise ParseError(f"{_shown(text)} is too long for a duration", hint=EXAMPLES, place=place)
     body, sign = text, 1
     if found := _INTERVAL.match(text):
         sign = -1 if found["sign"] else 1

@@ -26,6 +26,7 @@ _TOKEN = re.compile(
   | (?P<comment>--[^\r\n]*)
   | (?P<block>/\*)
   | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*+')
+  | (?P<broken>[eE]')
   | (?P<string>'(?:[^']|'')*+')
   | (?P<quoted>"(?:[^"]|"")*+")
   | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$)
@@ -109,8 +110,8 @@ def scan(text: str) -> Scan:
             if text[at:end].strip(" \t\r\n"):
                 out.blanks.append((at, end))
         else:
-            if found.group() in _UNTERMINATED:
-                message, hint = _UNTERMINATED[found.group()]
+            if (mark := found.group()[-1] if kind == "broken" else found.group()) in _UNTERMINATED:
+                message, hint = _UNTERMINATED[mark]
                 raise ParseError(message, hint=hint, place=place_at(text, at, at + 1))
             out.tokens.append(Token(kind, text[at:end], at, end))  # type: ignore[arg-type]  # lastgroup is a str
         at = end

@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from velostream_nb.core.errors import ParseError, UnsupportedError
 from velostream_nb.sql.cursor import Cursor, is_word
-from velostream_nb.sql.dialect import NOW, at_span, node_place, node_span, parse_edited
-from velostream_nb.sql.spellings import edit_query
+from velostream_nb.sql.dialect import NOW, at_span, node_place, node_span, parse_edited, whole_number
+from velostream_nb.sql.spellings import PLACEHOLDER_HINT, edit_query
 from velostream_nb.sql.statements import Query
 from velostream_nb.sql.windows import canonicalize_windows
 
@@ -25,8 +25,8 @@ _RESERVED = (
 _REFUSED: tuple[tuple[type[exp.Expr], str, str], ...] = (
     (exp.Into, "SELECT … INTO", "write INSERT INTO t SELECT …, or START JOB j AS SELECT …"),
     (exp.DML, "a statement that changes rows inside of a query", "write INSERT INTO t SELECT …"),
-    (exp.Placeholder, "a placeholder of this spelling", "write $name, and pass the value by that name"),
-    (exp.Parameter, "a placeholder of this spelling", "write $name, and pass the value by that name"),
+    (exp.Placeholder, "a placeholder of this spelling", PLACEHOLDER_HINT),
+    (exp.Parameter, "a placeholder of this spelling", PLACEHOLDER_HINT),
     (exp.Lock, "FOR UPDATE", "leave it out: a stream's rows never change"),
 )
 
@@ -192,7 +192,7 @@ def _read_tail(cursor: Cursor, at: int, stop: int) -> Tail:
 def _limit(cursor: Cursor) -> int:
     token = cursor.peek()
     value = cursor.option_value()
-    if token.kind not in ("number", "param") or not value.isdecimal() or not value.isascii():
+    if token.kind not in ("number", "param") or not value.isdecimal() or len(value) > 18:
         raise cursor.error("LIMIT takes a whole number", hint="for example LIMIT 10", token=token)
     return int(value)
 
@@ -202,11 +202,10 @@ def _take_limit(tree: exp.Query) -> int | None:
     limit = tree.args.get("limit")
     if not isinstance(limit, exp.Limit) or tree.args.get("order") or tree.args.get("offset"):
         return None
-    number = limit.expression
-    if not isinstance(number, exp.Literal) or not number.is_int:
-        return None
-    tree.set("limit", None)
-    return int(number.name)
+    number = whole_number(limit.expression)
+    if number is not None:
+        tree.set("limit", None)
+    return number
 
 
 def _as_query(tree: exp.Expr, cursor: Cursor) -> exp.Query:
@@ -237,7 +236,8 @@ def _refuse(tree: exp.Query, source: str) -> None:
     """What sqlglot reads and DuckDB does not, or what no query of ours may do."""
     for kind, what, hint in _REFUSED:
         for node in tree.find_all(kind):
-            raise UnsupportedError(f"{what} is not supported", hint=hint, place=node_place(node, source))
+            place = node_place(node, source) or node_place(node.parent or node, source)
+            raise UnsupportedError(f"{what} is not supported", hint=hint, place=place)
     for command in tree.find_all(exp.Command):
         raise ParseError("this cannot be read as SQL", place=node_place(command, source))
     for bare in tree.find_all(exp.Abs):

@@ -7,7 +7,9 @@ SELECT wherever it stands, and that DuckDB does not have), a table function is a
 
 from __future__ import annotations
 
-from velostream_nb.core.errors import ParseError
+import bisect
+
+from velostream_nb.core.errors import ParseError, UnsupportedError
 from velostream_nb.sql.cursor import Cursor, is_word
 from velostream_nb.sql.dialect import NOW, Edits
 from velostream_nb.sql.durations import UNITS, interval_sql, parse_duration_us
@@ -21,6 +23,8 @@ SESSION_CALL = "VELO_SESSION_CALL"
 
 KEYS_CALL = "VELO_KEYS"
 """Holds the keys of ``SESSION(TABLE t PARTITION BY k, …)``."""
+
+PLACEHOLDER_HINT = "write $name, and pass the value by that name"
 
 _TABLE_FUNCTIONS = ("TUMBLE", "HOP", "SESSION", "CUMULATE")
 _GLUED = ("SIZE", "ADVANCE", "BY", "GAP", "STEP", "MAX")
@@ -41,9 +45,9 @@ def edit_query(cursor: Cursor, start: int, stop: int) -> Edits:
     """
     tokens = cursor.tokens
     edits = Edits(cursor.text, tokens[start].start, tokens[stop - 1].end)
-    for low, high in cursor.blanks:
-        if edits.start <= low and high <= edits.end:
-            edits.replace(low, high, "")
+    first = bisect.bisect_left(cursor.blanks, (edits.start, 0))
+    for low, high in cursor.blanks[first : bisect.bisect_left(cursor.blanks, (edits.end, 0))]:
+        edits.replace(low, high, "")
     _check_commas(cursor, start, stop)
     _check_last(cursor, stop)
     for index in range(start, stop):
@@ -62,6 +66,10 @@ def _edit_token(cursor: Cursor, index: int, edits: Edits) -> None:
         name = token.text[1:]
         value = param_value(name, cursor.params, place)
         edits.replace(token.start, token.end, literal(value, name=name, place=place))
+    elif is_word(tokens, index, "?", "$"):
+        raise UnsupportedError(
+            "a placeholder of this spelling is not supported", hint=PLACEHOLDER_HINT, place=cursor.place(token)
+        )
     elif token.kind == "word" and not is_word(tokens, index - 1, ".") and is_word(tokens, index + 1, "("):
         _edit_call(cursor, index, edits)
     elif token.word == "WINDOW" and is_word(tokens, index + 1, *CLAUSE_KINDS) and is_word(tokens, index + 2, "("):

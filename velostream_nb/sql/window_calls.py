@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from velostream_nb.core.errors import ParseError, UnsupportedError
-from velostream_nb.sql.dialect import at_span, node_place, node_span, to_duckdb
+from velostream_nb.sql.dialect import at_span, node_place, node_span, to_duckdb, whole_number
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.spellings import CLAUSE_PREFIX, KEYS_CALL, SESSION_CALL
 
@@ -110,7 +110,7 @@ def _window(
     wanted = CANONICAL[name] - 1
     if not wanted <= len(args) <= wanted + 1:
         raise _wrong(f"{wanted} duration{'s' if wanted > 1 else ''} needed, got {len(args)}", node, name, source)
-    lengths = [_positive(arg, name, source) for arg in args[:wanted]]
+    lengths = [_positive(arg, node, name, source) for arg in args[:wanted]]
     if size_first:
         lengths.reverse()
     small, size = lengths[0], lengths[-1]
@@ -119,7 +119,7 @@ def _window(
     if name == "VELO_CUMULATE" and size % small:
         raise _wrong("the size of a CUMULATE window is a whole number of steps", node, name, source)
     period = size if name == "VELO_CUMULATE" else small
-    offset = _duration(args[wanted], name, source) % period if len(args) > wanted else 0
+    offset = _duration(args[wanted], node, name, source) % period if len(args) > wanted else 0
     return WindowCall(name, time, (*lengths, offset), (), node, table)
 
 
@@ -132,11 +132,11 @@ def _session(
     for key in keys:
         if not isinstance(key, exp.Column):
             raise _wrong("the keys of a session are columns", node, "VELO_SESSION", source)
-    return WindowCall("VELO_SESSION", time, (_positive(args[0], "VELO_SESSION", source),), keys, node, table)
+    return WindowCall("VELO_SESSION", time, (_positive(args[0], node, "VELO_SESSION", source),), keys, node, table)
 
 
 def _canonical(node: exp.Anonymous, name: str, args: list[exp.Expr], source: str) -> WindowCall:
-    numbers = [int(arg.name) for arg in args[1:] if isinstance(arg, exp.Literal) and arg.is_int]
+    numbers = [number for arg in args[1:] if (number := whole_number(arg)) is not None]
     if not args or len(numbers) != CANONICAL[name] or len(args) != CANONICAL[name] + 1 or numbers[0] <= 0:
         raise _wrong(f"{name} takes a column and {CANONICAL[name]} integers (microseconds)", node, name, source)
     time = None if isinstance(args[0], exp.Null) else _time(args[0], name, source)
@@ -162,19 +162,21 @@ def _in_order(args: list[exp.Expr], node: exp.Expr, name: str, source: str) -> l
     return [placed[slot] for slot in sorted(placed)]
 
 
-def _positive(node: exp.Expr, name: str, source: str) -> int:
-    us = _duration(node, name, source)
+def _positive(node: exp.Expr, call: exp.Expr, name: str, source: str) -> int:
+    us = _duration(node, call, name, source)
     if us <= 0:
-        raise _wrong("a window's durations are longer than zero", node, name, source)
+        raise _wrong("a window's durations are longer than zero", call, name, source)
     return us
 
 
-def _duration(node: exp.Expr, name: str, source: str) -> int:
+def _duration(node: exp.Expr, call: exp.Expr, name: str, source: str) -> int:
     if not _is_duration(node):
-        raise _wrong("expected a duration such as 5m or INTERVAL '5' MINUTE", node, name, source)
+        raise _wrong(
+            "expected a duration such as 5m or INTERVAL '5' MINUTE", node if node_span(node) else call, name, source
+        )
     # an INTERVAL's unit may be in any case; only the shorthand 5M is ambiguous
     text = node.name if isinstance(node, exp.Literal) else to_duckdb(node).lower()
-    return parse_duration_us(text, place=node_place(node, source))
+    return parse_duration_us(text, place=node_place(node, source) or node_place(call, source))
 
 
 def _is_duration(node: exp.Expr) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from velostream_nb.core.errors import BindError, ParseError, UnsupportedError
-from velostream_nb.sql.dialect import at_span, node_place, node_span, own_nodes
+from velostream_nb.sql.dialect import at_span, node_place, node_span, own_nodes, whole_number
 from velostream_nb.sql.spellings import CLAUSE_PREFIX, SESSION_CALL
 from velostream_nb.sql.window_calls import (
     CANONICAL,
@@ -97,8 +97,9 @@ def _group_by_window(select: exp.Select, window: WindowCall) -> None:
 def _resolved(item: exp.Expr, select: exp.Select) -> exp.Expr:
     """A GROUP BY item without numbers: ``1`` is the first column of the SELECT."""
     projections: list[exp.Expr] = select.expressions
-    if isinstance(item, exp.Literal) and item.is_int and 1 <= int(item.name) <= len(projections):
-        return projections[int(item.name) - 1].unalias().copy()
+    number = whole_number(item)
+    if number is not None and 1 <= number <= len(projections):
+        return projections[number - 1].unalias().copy()
     return item
 
 
