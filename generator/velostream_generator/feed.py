@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -60,23 +61,22 @@ class Feed:
         batch, breaks, cuts = delays.arrivals(batch, end_ms)
         batch = self._stamped(batch)
         numeric = next(field.name for field in SCHEMAS[topic] if pa.types.is_floating(field.type))
+        broken = breaks >= 0
+        lines = to_json_lines(batch.filter(pa.array(broken))).splitlines()
+        records = (
+            malform(line, numeric=numeric, time=TIME_COLUMN, how=MALFORMATIONS[how], cut=cut)
+            for line, how, cut in zip(lines, breaks[broken], cuts[broken], strict=True)
+        )
         payloads: list[Payload] = []
-        # runs of whole and broken records take turns; -1 stands for whole
-        edges = np.flatnonzero(np.diff(breaks >= 0)) + 1
-        for start, end in zip([0, *edges], [*edges, len(breaks)], strict=True):
-            run = batch.slice(start, end - start)
+        # runs of whole and of broken records take turns
+        edges = [0, *(np.flatnonzero(np.diff(broken)) + 1).tolist(), len(broken)]
+        for start, end in pairwise(edges):
             if start == end:
                 continue
-            if breaks[start] < 0:
-                payloads.append(run)
-                continue
-            lines = to_json_lines(run).splitlines()
-            payloads.append(
-                [
-                    malform(line, numeric=numeric, time=TIME_COLUMN, how=MALFORMATIONS[how], cut=cut)
-                    for line, how, cut in zip(lines, breaks[start:end], cuts[start:end], strict=True)
-                ]
-            )
+            if broken[start]:
+                payloads.append(list(islice(records, end - start)))
+            else:
+                payloads.append(batch.slice(start, end - start))
         return payloads
 
     def _stamped(self, batch: pa.RecordBatch) -> pa.RecordBatch:

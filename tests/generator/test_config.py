@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import pytest
+import velostream_generator
 from velostream_generator import DEFAULT_EXCHANGES, Faults, MarketConfig, MarketConfigError, Symbol
 
 GOOD = """
@@ -97,3 +99,9 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"scenario = '\xe9'")
     with pytest.raises(MarketConfigError, match="cannot read"):
         MarketConfig.from_toml(tmp_path / "latin.toml")
+
+
+def test_the_example_of_the_package_is_true() -> None:
+    outcome = doctest.testmod(velostream_generator)
+    assert outcome.attempted == 3
+    assert outcome.failed == 0
