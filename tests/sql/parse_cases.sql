@@ -133,6 +133,10 @@ SELECT x FROM s WHERE lag(x) OVER (PARTITION BY k ORDER BY ts) > x
 SELECT * EXCLUDE (b), max(x) FILTER (WHERE a) OVER () m FROM s ASOF JOIN t ON s.k = t.k AND s.ts >= t.ts QUALIFY m > 1
 --> SELECT * EXCLUDE (b), MAX(x) FILTER(WHERE a) OVER () AS m FROM s ASOF JOIN t ON s.k = t.k AND s.ts >= t.ts QUALIFY m > 1
 
+-- columns that are words of statements or types
+SELECT force, s.map, map(k, v), MAP {'a': 1}, list list, lock AS grant FROM s GROUP BY force
+--> SELECT "force", s."map", MAP(k, v), MAP {'a': 1}, "list" AS "list", "lock" AS "grant" FROM s GROUP BY "force"
+
 -- integer division stays real
 SELECT sum(a) / sum(b), a // b FROM s
 --> SELECT SUM(a) / SUM(b), a // b FROM s

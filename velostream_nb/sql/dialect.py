@@ -112,7 +112,11 @@ def node_place(node: exp.Expr, source: str) -> Place | None:
     span = node_span(node)
     if span is None or not 0 <= span[0] < span[1] <= len(source):
         return None
-    return place_at(source, *span)
+    start, end = span
+    missing = source.count("(", start, end) - source.count(")", start, end)
+    while missing > 0 and source.startswith(")", end):  # sqlglot keeps no position of a closing bracket
+        end, missing = end + 1, missing - 1
+    return place_at(source, start, end)
 
 
 def node_span(node: exp.Expr) -> tuple[int, int] | None:

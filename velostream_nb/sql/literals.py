@@ -74,7 +74,8 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return f"CAST('{value}' AS DOUBLE)"
     # an exponent makes the literal DOUBLE in DuckDB, where 0.1 alone would be DECIMAL
-    shown = repr(value) if "e" in repr(value) else f"{value!r}e0"
+    shown = repr(float(value))  # a NumPy float is a float, and shows itself otherwise
+    shown = shown if "e" in shown else f"{shown}e0"
     return f"({shown})" if shown.startswith("-") else shown
 
 

@@ -26,6 +26,10 @@ KEYS_CALL = "VELO_KEYS"
 
 PLACEHOLDER_HINT = "write $name, and pass the value by that name"
 
+# names of columns to DuckDB, words of statements or types to sqlglot: quoted where no bracket follows
+_QUOTED = (
+    "FORCE", "GRANT", "REVOKE", "INSERT", "DROP", "ALTER", "INSTALL", "ROLLBACK", "LOCK", "MAP", "LIST",
+)  # fmt: skip
 _TABLE_FUNCTIONS = ("TUMBLE", "HOP", "SESSION", "CUMULATE")
 _GLUED = ("SIZE", "ADVANCE", "BY", "GAP", "STEP", "MAX")
 _DANGLING = (
@@ -75,6 +79,8 @@ def _edit_token(cursor: Cursor, index: int, edits: Edits) -> None:
     elif token.word == "WINDOW" and is_word(tokens, index + 1, *CLAUSE_KINDS) and is_word(tokens, index + 2, "("):
         edits.replace(token.start, tokens[index + 1].start, "CLUSTER BY")
         _edit_clause(cursor, index + 1, edits)
+    elif is_word(tokens, index, *_QUOTED) and not is_word(tokens, index + 1, "{", "INTO"):
+        edits.replace(token.start, token.end, f'"{token.text}"')
 
 
 def _edit_call(cursor: Cursor, index: int, edits: Edits) -> None:
