@@ -47,11 +47,13 @@ def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str
     )
 
 
-def user_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch without the columns by which a reader marks rows that it could not read, and without those rows."""
+def user_columns(batch: pa.RecordBatch, *, good_only: bool = False) -> pa.RecordBatch:
+    """The batch without the columns that mark records which are no rows, and (`good_only`) without those records."""
     if batch.schema.get_field_index(FAULT) < 0:
         return batch
-    return batch.filter(pc.is_null(batch.column(FAULT))).drop_columns([FAULT, RAW])
+    if good_only:
+        batch = batch.filter(pc.is_null(batch.column(FAULT)))
+    return batch.drop_columns([FAULT, RAW])
 
 
 def _faults(batch: pa.RecordBatch) -> dict[int, Misfit]:

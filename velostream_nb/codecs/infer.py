@@ -14,15 +14,12 @@ from velostream_nb.codecs.columns import REFUSALS, times_from_text
 from velostream_nb.codecs.json_plan import read_any
 from velostream_nb.codecs.values import Misfit
 from velostream_nb.core.errors import SchemaError
-from velostream_nb.core.records import HIDDEN
+from velostream_nb.core.records import HIDDEN, TEXT_CELLS
 from velostream_nb.core.schema import TIME_NAMES, StreamSchema, guess_time_column
 from velostream_nb.core.types import HUGEINT, TIMESTAMP, normal_type
 
 LOOKED_AT = 1_000
 """Records that inference reads at most."""
-
-TEXT_CELLS = b"velo.cells"
-"""Schema metadata key of batches whose columns are all text because their format has no types (CSV)."""
 
 _INT64 = (-(2**63), 2**63 - 1)
 
@@ -62,7 +59,7 @@ def infer_typed(batch: pa.RecordBatch) -> StreamSchema:
         SchemaError: it has no columns, or one that SQL has no type for.
     """
     metadata = batch.schema.metadata or {}
-    batch = user_columns(batch.slice(0, LOOKED_AT))
+    batch = user_columns(batch.slice(0, LOOKED_AT), good_only=True)
     names = [name for name in batch.schema.names if name not in HIDDEN]
     if not names:
         raise SchemaError("the records have no columns", hint=_DECLARE)

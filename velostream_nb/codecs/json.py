@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from velostream_nb.codecs.arrow import decode_typed
+from velostream_nb.codecs.arrow import decode_typed, user_columns
 from velostream_nb.codecs.assemble import assemble, wanted_fields
 from velostream_nb.codecs.infer import infer_json, infer_typed
 from velostream_nb.codecs.json_encode import encode_rows
 from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_for
 from velostream_nb.codecs.values import Misfit
-from velostream_nb.core.records import Decoded, Lines, RecordSet
+from velostream_nb.core.records import FAULT, RAW, Decoded, Lines, RecordSet
 from velostream_nb.core.schema import StreamSchema
 
 _TWO_ON_A_LINE = re.compile(rb"\}[ \t\r]*\{")
@@ -63,11 +64,15 @@ class JsonCodec:
         )
 
     def encode(self, batch: pa.RecordBatch) -> pa.BinaryArray:
-        return encode_rows(batch, end="}").cast(pa.binary())
+        texts = encode_rows(user_columns(batch), end="}").cast(pa.binary())
+        if batch.schema.get_field_index(FAULT) < 0:
+            return texts
+        # a record that was never a row goes out as it came in
+        return pc.if_else(pc.is_valid(batch.column(FAULT)), batch.column(RAW), texts)
 
     def encode_lines(self, batch: pa.RecordBatch) -> bytes:
         """The rows as JSON lines, each with its newline."""
-        lines = encode_rows(batch, end="}\n")
+        lines = encode_rows(user_columns(batch, good_only=True), end="}\n")
         if len(lines) == 0:
             return b""
         start, stop = np.frombuffer(lines.buffers()[1], np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()

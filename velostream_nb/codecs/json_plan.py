@@ -201,10 +201,8 @@ def _fill_int64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
 
 
 def _fill_float64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
-    try:
-        return pa.array(np.fromiter(map(get, rows), np.float64, len(rows)))
-    except TypeError:
-        return pa.array(list(map(get, rows)), pa.float64())
+    # numpy reads None as NaN, and JSON has no NaN: so every NaN here is a NULL
+    return pa.array(np.fromiter(map(get, rows), np.float64, len(rows)), from_pandas=True)
 
 
 def _fill_float32(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:

@@ -30,6 +30,9 @@ many cells): why, in words; NULL for good rows. The codec rejects the others wit
 RAW = "__raw"
 """Hidden column beside `FAULT`: the bytes of such a record, perhaps cut short."""
 
+TEXT_CELLS = b"velo.cells"
+"""Schema metadata key of typed payloads whose columns are text only because their format has no types (CSV)."""
+
 _OFFSET_BITS = 48
 
 

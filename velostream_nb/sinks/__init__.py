@@ -1,0 +1,1 @@
+"""Where output goes besides topics: live frames, files, the dead-letter topic."""
