@@ -3,7 +3,7 @@
 SELECT * FROM s;
 SELECT id, volume / 4, volume // 4, -volume % 4, volume ** 2, 2 ^ 3, price::INT, CAST(price AS DECIMAL(10, 1)) FROM s;
 SELECT symbol, sum(volume) / count(*), avg(price), stddev(price), arg_max(price, timestamp) FROM s GROUP BY symbol;
-SELECT symbol, quantile_cont(price, 0.9), median(volume), mode(n), approx_count_distinct(id) > 0 FROM s GROUP BY ALL;
+SELECT symbol, quantile_cont(price, 0.9), median(volume), max(n), approx_count_distinct(id) > 0 FROM s GROUP BY ALL;
 SELECT id, lag(price) OVER w, lead(price, 2, 0.0) OVER w FROM s WINDOW w AS (PARTITION BY symbol ORDER BY timestamp);
 SELECT id, avg(volume) OVER (PARTITION BY symbol ORDER BY timestamp ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) FROM s;
 SELECT id, sum(volume) OVER (ORDER BY timestamp RANGE BETWEEN INTERVAL 5 SECONDS PRECEDING AND CURRENT ROW) FROM s;

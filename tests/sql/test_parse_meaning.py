@@ -11,6 +11,7 @@ from velostream_nb.sql.split import split
 from velostream_nb.sql.statements import Pull
 
 ROWS = """
+    SET threads = 1;
     CREATE TABLE s AS SELECT i AS id, 'S' || (i % 3) AS symbol, (i * 37 % 101) / 4 AS price, i * 7 % 13 AS volume,
         TIMESTAMP '2026-01-01 00:00:00' + INTERVAL (i * 700) MILLISECOND AS timestamp,
         CASE WHEN i % 5 = 0 THEN NULL ELSE i % 4 END AS n, {'a': i, 'b': [i, i + 1]} AS nested
