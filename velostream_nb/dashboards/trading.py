@@ -16,6 +16,7 @@ from velostream_nb.widgets.live import cell_key
 from velostream_nb.widgets.market import MarketBook
 from velostream_nb.widgets.panel import Look
 from velostream_nb.widgets.price_tiles import PriceTiles
+from velostream_nb.widgets.pulse import close_tree
 from velostream_nb.widgets.pump import UiPump, ui_pump
 from velostream_nb.widgets.stats import MarketStats
 
@@ -76,7 +77,7 @@ class TradingDashboard:
         """Take it off the screen and free its widgets; jobs go on."""
         for panel in self._panels:
             self._pump.unregister(panel)
-        self._root.close()
+        close_tree(self._root)
 
     def _compose(self) -> Any:
         areas = ("header", "alerts", "tiles", "focus", "stats", "jobs")

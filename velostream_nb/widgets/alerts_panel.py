@@ -10,6 +10,7 @@ from velostream_nb.widgets import text
 from velostream_nb.widgets.alerts import Alert, AlertEntry, AlertLog, Severity, read_alerts
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 
 ICONS = {Severity.CRIT: "▲", Severity.WARN: "◆", Severity.INFO: "●"}
 _FILTERS = ("ALL", "CRIT", "WARN", "INFO")
@@ -91,7 +92,7 @@ class AlertsPanel(Panel):
         self.board.fault = message or ""
 
     def close(self) -> None:
-        self.board.close()
+        close_tree(self.root)
 
     def _wanted(self, entry: AlertEntry) -> bool:
         alert = entry.alert

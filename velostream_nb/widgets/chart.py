@@ -99,12 +99,6 @@ class LiveChart(LiveWidget):
             words.append(f"by {self.shape.by}")
         return " ".join(words)
 
-    def close(self) -> None:
-        if self._view is not None:
-            self._view.close()
-        self._slot.close()
-        super().close()
-
 
 class _LinesView:
     """One small chart a series."""
@@ -146,12 +140,6 @@ class _LinesView:
             f"</div></div>"
         )
 
-    def close(self) -> None:
-        for tile in self.grid.tiles:
-            tile.figure.close()
-        self.grid.board.close()
-        self.grid.root.close()
-
 
 class _TilesView:
     """One row as big numbers."""
@@ -174,9 +162,6 @@ class _TilesView:
             f'<div class="stat"><i>{text.escape(name)}</i><b>{text.escape(text.cell(value))}</b></div>'
             for name, value in self._row.items()
         )
-
-    def close(self) -> None:
-        self.board.close()
 
 
 def chart(session: SessionLike, topic: str, x: str | None = None, y: str | None = None, by: str | None = None) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import bqplot
 import ipywidgets
 import numpy as np
 
@@ -18,6 +17,8 @@ from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.columns import NO_TIME, labels, milliseconds, times_us
 from velostream_nb.widgets.market import BAR_US, KEEP_BARS, MarketBook, SymbolState
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.plots import bqplot
+from velostream_nb.widgets.pulse import close_tree
 from velostream_nb.widgets.ranges import SteadyRange
 
 MAX_CANDLES = 120
@@ -88,9 +89,7 @@ class FocusChart(Panel):
         self.board.fault = message or ""
 
     def close(self) -> None:
-        self.figure.close()
-        self.board.close()
-        self._root.close()
+        close_tree(self.root)
 
     def _make_marks(self) -> None:
         self.time_axis = plots.TimeAxis(ticks=7)

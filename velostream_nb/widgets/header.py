@@ -10,6 +10,7 @@ from velostream_nb.widgets import text
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.market import MarketBook
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 
 _SHAPES = {"LIVE": "●", "STALE": "◌", "PAUSED": "❚❚", "FAILED": "✖", "WAITING": "○"}
 
@@ -98,7 +99,7 @@ class HeaderBar(Panel):
         self.board.fault = ""
 
     def close(self) -> None:
-        self.board.close()
+        close_tree(self.root)
 
     def _act(self, act: str, arg: str) -> None:
         if act == "pause":

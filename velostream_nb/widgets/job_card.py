@@ -14,6 +14,7 @@ from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.jobs_strip import SHAPES
 from velostream_nb.widgets.live import cell_key
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 from velostream_nb.widgets.pump import UiPump, ui_pump
 
 _ENDED = (JobState.STOPPED, JobState.FINISHED, JobState.FAILED)
@@ -76,8 +77,7 @@ class JobCard(Panel):
         self.board.fault = message or ""
 
     def close(self) -> None:
-        self.board.close()
-        self._root.close()
+        close_tree(self.root)
 
     def _buttons(self) -> str:
         if self.info.state in _ENDED:

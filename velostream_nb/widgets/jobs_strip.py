@@ -9,6 +9,7 @@ from velostream_nb.core.model import JobInfo, JobState, SessionLike
 from velostream_nb.widgets import text
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 
 SHAPES = {
     JobState.STARTING: "○",
@@ -54,7 +55,7 @@ class JobsStrip(Panel):
         self.board.fault = ""
 
     def close(self) -> None:
-        self.board.close()
+        close_tree(self.root)
 
 
 def _cell(job: JobInfo) -> str:

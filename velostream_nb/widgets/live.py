@@ -11,6 +11,7 @@ from velostream_nb.core.model import Frame, SessionLike
 from velostream_nb.widgets import text
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 from velostream_nb.widgets.pump import UiPump, ui_pump
 
 QUIET_US = 5_000_000
@@ -70,8 +71,7 @@ class LiveWidget(Panel):
         self._pump.unregister(self)
 
     def close(self) -> None:
-        self.board.close()
-        self._root.close()
+        close_tree(self.root)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = self._root._repr_mimebundle_(**kwargs)

@@ -1,16 +1,24 @@
-"""bqplot as the screens use it: dark, no animation, no toolbar, every array float64 or ``datetime64[ms]``."""
+"""bqplot as the screens use it: dark, no animation, no toolbar, every array float64 or ``datetime64[ms]``.
+
+The one door to bqplot.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import bqplot
 import ipywidgets
 import numpy as np
 import numpy.typing as npt
-from bqscales.traits import Date
+
+with warnings.catch_warnings():
+    # bqscales builds its traits in a way that traitlets deprecated; nothing a user could do about it
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import bqplot as bqplot
+    from bqplot.traits import Date
 
 from velostream_nb.widgets.columns import Floats, Ints, milliseconds
 from velostream_nb.widgets.ranges import round_ticks, tick_decimals, time_ticks
@@ -56,7 +64,6 @@ def price_axis(scale: Any) -> Any:
     """Prices at the right edge, where the newest ones are; ticks are set by `set_ticks`."""
     return bqplot.Axis(
         scale=scale,
-        orientation="vertical",
         side="right",
         grid_lines="solid",
         grid_color=GRID,
@@ -65,21 +72,15 @@ def price_axis(scale: Any) -> Any:
     )
 
 
-def _read_date(value: str | None, _widget: Any) -> datetime | None:
-    """A limit that the browser moved. The library's own reader fails on the 'Z' that its own writer puts."""
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=None)
-
-
-def _write_date(value: datetime | None, _widget: Any) -> str | None:
-    """UTC, and said so: without the 'Z' a browser takes its own time zone, and the window misses the data."""
-    return None if value is None else value.isoformat(timespec="milliseconds") + "Z"
-
-
 class PannableDateScale(bqplot.DateScale):  # type: ignore[misc]
-    """A date scale whose limits also come back from the browser, when the reader pans or zooms."""
+    """A date scale whose limits mean UTC in every browser, and come back when the reader pans.
 
-    min = Date(default_value=None, allow_none=True).tag(sync=True, to_json=_write_date, from_json=_read_date)
-    max = Date(default_value=None, allow_none=True).tag(sync=True, to_json=_write_date, from_json=_read_date)
+    The stock scale writes limits without a zone, which browsers take for local time, and cannot read its own
+    answers; the trait of bqplot does both right.
+    """
+
+    min = Date(default_value=None, allow_none=True).tag(sync=True)
+    max = Date(default_value=None, allow_none=True).tag(sync=True)
 
 
 class TimeAxis:

@@ -12,6 +12,7 @@ from velostream_nb.widgets import text
 from velostream_nb.widgets.columns import NO_TIME, Ints, labels, times_us
 from velostream_nb.widgets.market import BAR_US, MarketBook, SymbolState
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 from velostream_nb.widgets.tiles import MAX_SPIKES, TileData, TileGrid
 
 TILE_BARS = 300
@@ -120,10 +121,7 @@ class PriceTiles(Panel):
         )
 
     def close(self) -> None:
-        for tile in self.grid.tiles:
-            tile.figure.close()
-        self.grid.board.close()
-        self.grid.root.close()
+        close_tree(self.root)
 
 
 def _empty_head(index: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 _ESM = """
@@ -52,3 +53,29 @@ class Pulse(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.add_class("velo-pulse")
+
+
+def close_tree(root: Any) -> None:
+    """Close a widget and all that it holds: children, marks, axes, scales, layouts; but not the shared pulse.
+
+    ipywidgets closes only what it is told to, and keeps every model alive until then.
+    """
+    waiting, seen = [root], set()
+    while waiting:
+        widget = waiting.pop()
+        if id(widget) in seen or isinstance(widget, Pulse):
+            continue
+        seen.add(id(widget))
+        for name in widget.keys:
+            waiting += _widgets_in(getattr(widget, name))
+        widget.close()
+
+
+def _widgets_in(value: Any) -> list[Any]:
+    if isinstance(value, ipywidgets.Widget):
+        return [value]
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in _widgets_in(item)]
+    if isinstance(value, list | tuple):
+        return [found for item in value for found in _widgets_in(item)]
+    return []

@@ -12,6 +12,7 @@ from velostream_nb.widgets import text
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.market import MarketBook, SymbolState
 from velostream_nb.widgets.panel import Look, Panel
+from velostream_nb.widgets.pulse import close_tree
 
 MAX_ROWS = 50
 _COLUMNS = ("symbol", "last", "chg %", "bid", "ask", "bps", "volume", "age")
@@ -48,7 +49,7 @@ class MarketStats(Panel):
         self.board.fault = message or ""
 
     def close(self) -> None:
-        self.board.close()
+        close_tree(self.root)
 
     def _act(self, act: str, arg: str) -> None:
         if act == "focus":

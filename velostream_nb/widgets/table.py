@@ -64,9 +64,6 @@ class TableView:
         table = f'<table class="velo-table"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
         self.board.html = f'<div class="velo-scroll">{table}</div>' if self._columns else ""
 
-    def close(self) -> None:
-        self.board.close()
-
 
 class LiveTable(LiveWidget):
     """``LiveTable(session, "price_alerts")``: the newest rows (at most 50), newest on top.
@@ -101,10 +98,6 @@ class LiveTable(LiveWidget):
         for row in self._view.rows[:5]:
             lines += ["  " + "  ".join(f"{name}={text.cell(row.get(name))}" for name in columns)]
         return "\n".join(lines)
-
-    def close(self) -> None:
-        self._view.close()
-        super().close()
 
 
 def _align(number: bool) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import bqplot
 import ipywidgets
 import numpy as np
 
 from velostream_nb.widgets import plots
 from velostream_nb.widgets.board import Board
 from velostream_nb.widgets.columns import Floats, Ints, milliseconds
+from velostream_nb.widgets.plots import bqplot
 from velostream_nb.widgets.ranges import SteadyRange
 
 MAX_SPIKES = 20
