@@ -34,7 +34,7 @@ from velostream_nb.jobs import show
 from velostream_nb.jobs.catalog import Catalog, retention
 from velostream_nb.jobs.outputs import output_schema
 from velostream_nb.jobs.reading import Looker
-from velostream_nb.jobs.runner import Runner
+from velostream_nb.jobs.runner import Commands
 from velostream_nb.jobs.running import JobSpec, RunningJob
 from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sql.parse import parse
@@ -77,7 +77,7 @@ class Executor:
         catalog: Catalog,
         looker: Looker,
         ticker: Ticker,
-        runner: Callable[[], Runner],
+        runner: Callable[[], Commands],
         clock: Clock,
     ) -> None:
         self._broker = broker
@@ -346,7 +346,7 @@ def _waits(statement: Statement) -> bool:
     return isinstance(statement, Push) and statement.query.limit is not None
 
 
-def _act(runner: Runner, job: RunningJob, action: str) -> None:
+def _act(runner: Commands, job: RunningJob, action: str) -> None:
     """One action, on the engine's thread."""
     allowed = {
         "pause": (JobState.RUNNING, JobState.PAUSED),

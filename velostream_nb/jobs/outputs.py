@@ -1,4 +1,4 @@
-"""What a step of a job appends to topics: its output rows, and its dead letters."""
+"""What a step of a job appends to its output topic."""
 
 from __future__ import annotations
 
@@ -9,30 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.brokers.contract import Output
-from velostream_nb.core.records import OP, POS, TS, Rejected
+from velostream_nb.core.records import OP, POS, TS
 from velostream_nb.core.schema import StreamSchema, guess_time_column
-
-DEAD_LETTERS = StreamSchema(
-    columns=pa.schema(
-        [
-            ("timestamp", pa.timestamp("us")),
-            ("topic", pa.string()),
-            ("partition", pa.int32()),
-            ("offset", pa.int64()),
-            ("reason", pa.string()),
-            ("path", pa.string()),
-            ("raw", pa.binary()),
-        ]
-    ),
-    time_column="timestamp",
-)
-"""The schema of every ``<job>.dlq``: when, which record, what is wrong with it, and the record as it was read."""
 
 
 def output_schema(columns: pa.Schema, key: Sequence[str]) -> StreamSchema:
-    """The schema of a topic that a job writes."""
+    """The schema of a topic that a job writes.
+
+    Event time is a column named like it, else ``window_end``: what a window says is known when it ends.
+    """
     visible = pa.schema([field for field in columns if field.name not in (TS, POS, OP)])
-    return StreamSchema(visible, guess_time_column(visible), tuple(key))
+    time = guess_time_column(visible)
+    if time is None and "window_end" in visible.names and pa.types.is_timestamp(visible.field("window_end").type):
+        time = "window_end"
+    return StreamSchema(visible, time, tuple(key))
 
 
 def row_outputs(topic: str, rows: pa.Table, key: Sequence[str]) -> list[Output]:
@@ -65,19 +55,3 @@ def record_keys(batch: pa.RecordBatch, key: Sequence[str]) -> pa.BinaryArray | N
     texts = [pc.fill_null(pc.cast(batch.column(name), pa.string()), "") for name in key]
     joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "|")
     return joined.cast(pa.binary())
-
-
-def dead_letters(topic: str, rejected: Sequence[Rejected], now_us: int) -> Output:
-    """Rejected records as rows of `DEAD_LETTERS`."""
-    columns: list[list[object]] = [
-        [now_us] * len(rejected),
-        [r.topic for r in rejected],
-        [r.partition for r in rejected],
-        [r.offset for r in rejected],
-        [r.reason for r in rejected],
-        [r.path for r in rejected],
-        [r.raw for r in rejected],
-    ]
-    fields = zip(columns, DEAD_LETTERS.columns, strict=True)
-    arrays = [pa.array(values, field.type) for values, field in fields]
-    return Output(topic, pa.record_batch(arrays, schema=DEAD_LETTERS.columns))

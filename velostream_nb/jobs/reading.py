@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +14,7 @@ from velostream_nb.core.model import Frame
 from velostream_nb.core.records import OP, RecordSet
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.runs import coalesce
+from velostream_nb.sinks.frame import last_of_each
 
 EVERYTHING = 2**62
 """A limit that limits nothing."""
@@ -95,12 +95,8 @@ def fold(rows: pa.Table, key: Sequence[str]) -> pa.Table:
     """
     if not rows.num_rows:
         return rows.drop_columns([OP])
-    if key:
-        numbered = rows.select(list(key)).append_column("__row", pa.array(np.arange(rows.num_rows)))
-        last = numbered.group_by(list(key), use_threads=False).aggregate([("__row", "max")]).column("__row_max")
-        newest = rows.take(pa.array(np.sort(last.to_numpy())))
-    else:
-        newest = rows.slice(rows.num_rows - 1)
+    last = pa.array(last_of_each(rows.select(list(key)))) if key else pa.array([rows.num_rows - 1])
+    newest = rows.take(last)
     kept = pc.fill_null(pc.not_equal(newest.column(OP), "delete"), True)
     return newest.filter(kept).drop_columns([OP])
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol, TypeVar
 
 from velostream_nb.brokers.contract import Broker
 from velostream_nb.core.clock import Clock
@@ -26,6 +26,44 @@ LONGEST_NAP_S = 0.05
 SHORTEST_NAP_S = 0.001
 """A broker wakes the thread when records come. Commands cannot, so it looks for them between naps, which are short
 while commands keep coming and grow to twenty looks a second when they do not."""
+
+
+class Commands(Protocol):
+    """How statements reach the jobs: through the engine's thread, or, in a run over files, directly."""
+
+    ticker: Ticker
+
+    def call(self, action: Callable[[], T]) -> T:
+        """Run `action` where jobs may be touched."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """No tick runs inside."""
+
+    def on_engine(self) -> bool:
+        """Whether the caller is the engine's own thread."""
+
+    @property
+    def alive(self) -> bool: ...
+
+
+class Inline:
+    """`Commands` for a caller that ticks by itself."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self.ticker = ticker
+
+    def call(self, action: Callable[[], T]) -> T:
+        return action()
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def on_engine(self) -> bool:
+        return True
+
+    @property
+    def alive(self) -> bool:
+        return True
 
 
 class Runner:

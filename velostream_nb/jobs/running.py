@@ -17,6 +17,7 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
 from velostream_nb.jobs.graph import JobGraph, UserStream
+from velostream_nb.sinks.dead_letter import dead_letter_topic
 from velostream_nb.sql.plan import JobPlan
 
 RATE_WINDOW_US = 5_000_000
@@ -47,7 +48,7 @@ class JobSpec:
     @property
     def dead_letters(self) -> str:
         """The topic of records that could not be decoded or computed."""
-        return f"{self.name}.dlq"
+        return dead_letter_topic(self.name)
 
     def schema(self, topic: str) -> StreamSchema:
         """How an input topic is decoded."""

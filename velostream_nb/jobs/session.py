@@ -21,10 +21,10 @@ from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.handle import Job, stream_of
 from velostream_nb.jobs.ingest import check_op, to_outputs
-from velostream_nb.jobs.outputs import DEAD_LETTERS
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.runner import Runner
 from velostream_nb.jobs.ticker import Ticker
+from velostream_nb.sinks.dead_letter import DEAD_LETTER_COLUMNS
 
 
 class _Machine:
@@ -145,7 +145,7 @@ class Session:
             return self._looker.table(name, changelog=changelog)
         except UnknownTopicError:
             if any(job.spec.dead_letters == name for job in self._executor.jobs()):
-                return DEAD_LETTERS.columns.empty_table()
+                return DEAD_LETTER_COLUMNS.empty_table()
             raise
 
     def frames(self, wanted: Mapping[str, int | None], *, limit: int = 5_000) -> dict[str, Frame]:

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from velostream_nb.brokers.contract import Broker, Output
+from velostream_nb.brokers.contract import Broker, Output, Reader
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import JobError, JobFailedError, VeloError
 from velostream_nb.core.model import JobState
 from velostream_nb.core.records import Decoded, RecordSet
 from velostream_nb.jobs.feeds import Feed, aligned, groups
-from velostream_nb.jobs.outputs import DEAD_LETTERS, dead_letters, row_outputs, visible_rows
+from velostream_nb.jobs.outputs import row_outputs, visible_rows
 from velostream_nb.jobs.running import JobSpec, RunningJob, Step, Totals
+from velostream_nb.sinks.dead_letter import DEAD_LETTER_SCHEMA, rejected_batch
 
 Batches = dict[str, list[Decoded]]
 """Decoded runs by topic: what one job gets in one tick."""
@@ -65,15 +66,26 @@ class Ticker:
     Args:
         codec: decodes what feeds read.
         size: how much a tick reads; adapts itself.
+        backpressure: hold a job's inputs while another job is far behind in reading its output. For runs to the end,
+            where memory is bounded and nobody waits; live, a latecomer must not stop those it reads from.
     """
 
-    def __init__(self, broker: Broker, codec: Codec, clock: Clock, size: BatchSize | None = None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        codec: Codec,
+        clock: Clock,
+        size: BatchSize | None = None,
+        *,
+        backpressure: bool = False,
+    ) -> None:
         self.jobs: dict[str, RunningJob] = {}
         self.size = size or BatchSize()
         self._broker = broker
         self._codec = codec
         self._clock = clock
         self._feeds: list[Feed] = []
+        self._backpressure = backpressure
 
     # -- the life of jobs -------------------------------------------------------------------------------------------
 
@@ -252,11 +264,17 @@ class Ticker:
                 catching_up.append(group)
                 continue
             for feed in aligned(group):
-                self._poll(feed, taken)
+                if not (self._backpressure and self._congested(feed)):
+                    self._poll(feed, taken)
         # those that catch up read last, up to where the feeds they join now stand
         for group in catching_up:
             self._merge(group, self._leaders(group), taken)
         return taken
+
+    def _congested(self, feed: Feed) -> bool:
+        """Whether some job of this feed writes what another one has yet to read more than a batch of."""
+        written = {self.jobs[name].spec.output for name in feed.wanted}
+        return any(f.topic in written and f.lag_rows > self.size.most for f in self._feeds)
 
     def _look(self, feed: Feed) -> None:
         try:
@@ -332,8 +350,9 @@ class Ticker:
                 if job.spec.output:
                     outputs += row_outputs(job.spec.output, step.outcome.rows, job.engine.key)
                 if step.rejected:
-                    self._broker.create_topic(job.spec.dead_letters, schema=DEAD_LETTERS)
-                    outputs.append(dead_letters(job.spec.dead_letters, step.rejected, self._clock.now_us()))
+                    self._broker.create_topic(job.spec.dead_letters, schema=DEAD_LETTER_SCHEMA)
+                    letters = rejected_batch(step.rejected, job.name, self._clock)
+                    outputs.append(Output(job.spec.dead_letters, letters))
             if outputs:
                 self._broker.publish(outputs)
         except Exception as error:  # noqa: BLE001 (the engines are ahead of their topics now, so these jobs are over)
@@ -358,6 +377,10 @@ class Ticker:
                 if timeout_us is not None or feed.reader.ended:
                     idle.update((feed.topic, p) for p in feed.idle(now_us, timeout_us or 0))
         return frozenset(idle)
+
+    def readers(self) -> list[Reader]:
+        """The readers in use."""
+        return [feed.reader for feed in self._feeds]
 
     def measure(self) -> None:
         """Refresh what jobs know of their operators' state."""

@@ -1,0 +1,341 @@
+"""An application over files, to the end: backtest, test harness, batch. The same tick as live, without a thread."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from velostream_nb.brokers.contract import Output, Reader, Retention
+from velostream_nb.brokers.embedded import EmbeddedBroker
+from velostream_nb.brokers.file_reader import FileReader
+from velostream_nb.brokers.files import FilesBroker
+from velostream_nb.codecs.json import JsonCodec
+from velostream_nb.core.clock import Clock, SystemClock
+from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedError, did_you_mean
+from velostream_nb.core.model import JobState
+from velostream_nb.jobs.catalog import Catalog
+from velostream_nb.jobs.execute import Executor
+from velostream_nb.jobs.reading import Looker
+from velostream_nb.jobs.runner import Inline
+from velostream_nb.jobs.running import JobSpec, RunningJob
+from velostream_nb.jobs.ticker import BatchSize, Ticker
+from velostream_nb.sinks.dead_letter import DEAD_LETTER_COLUMNS
+from velostream_nb.sinks.files import FileSink
+from velostream_nb.sql.parse import parse
+from velostream_nb.sql.statements import CreateStream, SetOption, StartJob
+
+BATCH_ROWS = 50_000
+"""Records of a source in one tick unless told otherwise."""
+BETWEEN_ROWS = 1_000_000
+"""Records kept of a topic by which one job feeds another; backpressure keeps readers far closer than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """What one job did. `late` rows came behind the watermark; `failed` ones went to the dead letters.
+
+    `seconds` is the time spent in the job's own operators, `rows_per_s` its input over that.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    state: JobState
+    rows_in: int
+    rows_out: int
+    late: int
+    failed: int
+    seconds: float
+    rows_per_s: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        rows_in: records read from the sources, each once.
+        seconds, cpu_seconds: of the wall and of this process, over the whole run.
+        rows_per_s: `rows_in` over `seconds`.
+        peak_memory_bytes: the most memory the process has held since it began.
+        written: rows by file written.
+        unwritten: output topics that had rows and no sink.
+    """
+
+    jobs: tuple[JobSummary, ...]
+    rows_in: int
+    seconds: float
+    cpu_seconds: float
+    rows_per_s: float
+    peak_memory_bytes: int
+    written: Mapping[str, int]
+    unwritten: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every job came to the end of its input."""
+        return all(job.state is JobState.FINISHED for job in self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: `fraction` of the sources read, from 0 to 1, and records so far."""
+
+    fraction: float
+    rows_in: int
+    seconds: float
+
+
+def run_files(
+    app_text: str,
+    sources: Mapping[str, str | Path],
+    sinks: Mapping[str, str | Path] | None = None,
+    *,
+    sink_dir: str | Path | None = None,
+    batch_rows: int = BATCH_ROWS,
+    progress: Callable[[Progress], None] | None = None,
+    params: Mapping[str, object] | None = None,
+    clock: Clock | None = None,
+) -> RunSummary:
+    """Push files through an application's jobs, to the end (watermark +infinity).
+
+    Args:
+        app_text: CREATE STREAM, SET and START JOB statements.
+        sources: file by topic: .jsonl, .csv or .parquet. Several advance together in event time.
+        sinks: file by output topic, of the kind its name says. ``<job>.dlq`` may be among them.
+        sink_dir: a folder (made when missing) that gets ``<topic>.jsonl`` for every output topic without a sink.
+        batch_rows: records of a source in one tick; the result does not depend on it.
+        progress: called after every tick.
+        params: values for ``$name`` in the text.
+
+    A job that fails does not stop the others; its `JobSummary` has the error. Output goes straight to the files; only
+    what another job reads is held, and bounded.
+
+    Raises:
+        SqlError, ConfigError, BrokerError: about the text, the options or the files, before anything is written.
+    """
+    if batch_rows < 1:
+        raise ConfigError(f"a batch has at least one row, got {batch_rows}")
+    began_s, began_cpu_s = time.monotonic(), time.process_time()
+    run = _Run(sources, batch_rows, clock or SystemClock())
+    try:
+        run.start(app_text, params or {})
+        run.open_sinks(dict(sinks or {}), None if sink_dir is None else Path(sink_dir))
+        run.to_the_end(lambda: progress and progress(run.progress(began_s)))
+        run.close_sinks()
+        return run.summary(time.monotonic() - began_s, time.process_time() - began_cpu_s)
+    finally:
+        run.close()
+
+
+class _RunBroker(FilesBroker):
+    """Files to read, sinks to write, and memory for what passes from one job to another.
+
+    Attributes:
+        wanted: by source topic, the columns that are read.
+        between: topics that a job writes and another one reads.
+        sinks: by topic.
+        dropped: topics that had rows nobody wanted.
+    """
+
+    def __init__(self, files: Mapping[str, str | Path], clock: Clock) -> None:
+        inner = EmbeddedBroker(clock, retention=Retention(rows=BETWEEN_ROWS, bytes=None))
+        super().__init__(files, inner=inner)
+        self.wanted: dict[str, set[str]] = {}
+        self.between: set[str] = set()
+        self.sinks: dict[str, FileSink] = {}
+        self.dropped: set[str] = set()
+
+    def reader(
+        self, topic: str, start: str | Mapping[int, int] = "earliest", *, columns: Sequence[str] | None = None
+    ) -> Reader:
+        if columns is None and topic in self.wanted:
+            columns = sorted(self.wanted[topic])
+        return super().reader(topic, start, columns=columns)
+
+    def publish(self, outputs: Sequence[Output]) -> None:
+        kept = [output for output in outputs if output.topic in self.between]
+        for output in outputs:
+            sink = self.sinks.get(output.topic)
+            if sink is not None:
+                sink.write(output.payload)
+            elif output.topic not in self.between:
+                self.dropped.add(output.topic)
+        if kept:
+            super().publish(kept)
+
+
+class _Run:
+    """One run: jobs, files, sinks."""
+
+    def __init__(self, sources: Mapping[str, str | Path], batch_rows: int, clock: Clock) -> None:
+        self._sources = sources
+        self._broker = _RunBroker(sources, clock)
+        codec = JsonCodec()
+        self._catalog = Catalog(self._broker, codec)
+        size = BatchSize(rows=batch_rows, most=batch_rows, target_us=None)
+        self._ticker = Ticker(self._broker, codec, clock, size, backpressure=True)
+        inline = Inline(self._ticker)
+        looker = Looker(self._broker, codec, self._catalog)
+        self._executor = Executor(self._broker, self._catalog, looker, self._ticker, lambda: inline, clock)
+        self._if_any: set[str] = set()
+
+    def start(self, text: str, params: Mapping[str, object]) -> None:
+        """Start every job of the text, before the first tick."""
+        statements = parse(text, params=params or None).statements
+        for statement in statements:
+            if not isinstance(statement, CreateStream | SetOption | StartJob):
+                raise UnsupportedError(
+                    f"a run over files takes streams and jobs, not {type(statement).__name__.upper()}",
+                    hint="CREATE STREAM, SET, START JOB … AS SELECT, INSERT INTO … SELECT",
+                    place=statement.place,
+                )
+        self._executor.run(text, params)
+        specs = [job.spec for job in self._jobs()]
+        if not specs:
+            raise UnsupportedError("the application starts no job", hint="START JOB name AS SELECT … FROM a source")
+        self._check_inputs(specs)
+        # what was opened so far only told columns; the jobs' readers follow, limited to what is read
+        self._plan_reading(specs)
+        for job in self._jobs():
+            self._ticker.restart(job)
+
+    def _check_inputs(self, specs: Sequence[JobSpec]) -> None:
+        made = {spec.output for spec in specs}
+        for spec in specs:
+            if spec.output in self._sources:
+                raise ConfigError(
+                    f"job {spec.name} writes {spec.output!r}, which is a source", hint="choose another 'output.topic'"
+                )
+            for topic in spec.inputs:
+                if topic not in self._sources and topic not in made:
+                    raise ConfigError(
+                        f"job {spec.name} reads {topic!r}, which has no source",
+                        hint=did_you_mean(topic, self._sources) or f"give --source {topic}=FILE",
+                    )
+        unread = [t for t in self._sources if not any(t in spec.inputs for spec in specs)]
+        if unread:
+            known = {t for spec in specs for t in spec.inputs}
+            raise ConfigError(f"no job reads the source {unread[0]!r}", hint=did_you_mean(unread[0], known))
+
+    def _plan_reading(self, specs: Sequence[JobSpec]) -> None:
+        for spec in specs:
+            for source in spec.plan.sources:
+                topic, timed = source.stream.topic, source.stream.schema.time_column
+                wanted = self._broker.wanted.setdefault(topic, set())
+                wanted.update(source.columns, () if timed is None else (timed,))
+        read = {topic for spec in specs for topic in spec.inputs}
+        self._broker.between = {spec.output for spec in specs} & read
+
+    def open_sinks(self, sinks: dict[str, str | Path], sink_dir: Path | None) -> None:
+        """Open a file for every output that is wanted. ConfigError for a sink that no job writes."""
+        schemas = {}
+        for job in self._jobs():
+            schemas[job.spec.output] = job.engine.output_schema
+            schemas[job.spec.dead_letters] = DEAD_LETTER_COLUMNS
+        for topic in sinks:
+            if topic not in schemas:
+                raise ConfigError(f"no job writes {topic!r}", hint=did_you_mean(topic, schemas))
+        asked = set(sinks)
+        if sink_dir is not None:
+            try:
+                sink_dir.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(f"cannot make the folder {sink_dir}: {error.strerror or error}") from error
+            sinks = {**{topic: sink_dir / f"{topic}.jsonl" for topic in schemas}, **sinks}
+        for topic, path in sinks.items():
+            self._broker.sinks[topic] = FileSink(path, schema=schemas[topic])
+        letters = {job.spec.dead_letters for job in self._jobs()}
+        self._if_any = letters - asked
+
+    def to_the_end(self, look: Callable[[], object]) -> None:
+        """Tick until every job has had all of its input, then end the jobs, those that feed others first."""
+        while levels := self._ticker.levels():
+            if not self._ticker.tick():
+                self._ticker.tick(final={job.name for job in levels[0]})
+            self._check_loss()
+            look()
+
+    def _check_loss(self) -> None:
+        for job in self._ticker.active():
+            if job.lost:
+                lost = JobFailedError(
+                    f"{job.lost} records between jobs were gone before {job.name} read them",
+                    hint="run it again with fewer --batch-rows",
+                )
+                self._ticker.fail(job, lost)
+
+    def progress(self, began_s: float) -> Progress:
+        """How far the files are read; each weighs the same."""
+        read = {reader.topic: reader.progress() for reader in self._ticker.readers() if isinstance(reader, FileReader)}
+        # a source that nobody reads any more has been read to its end
+        parts = [done / total if total else 1.0 for done, total in (read.get(t, (0, 0)) for t in self._sources)]
+        return Progress(sum(parts) / len(parts), self._rows_in(), time.monotonic() - began_s)
+
+    def close_sinks(self) -> None:
+        """Give the files their names; dead letters that nobody asked for make a file only when there are some."""
+        for topic, sink in list(self._broker.sinks.items()):
+            if topic in self._if_any and not sink.rows:
+                sink.abort()
+                del self._broker.sinks[topic]
+            sink.close()
+
+    def summary(self, seconds: float, cpu_seconds: float) -> RunSummary:
+        """What the run did."""
+        rows_in = self._rows_in()
+        return RunSummary(
+            jobs=tuple(_summary(job) for job in self._jobs()),
+            rows_in=rows_in,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            rows_per_s=rows_in / seconds if seconds else 0.0,
+            peak_memory_bytes=_peak_memory_bytes(),
+            written={str(sink.path): sink.rows for sink in self._broker.sinks.values()},
+            unwritten=tuple(sorted(self._broker.dropped)),
+        )
+
+    def close(self) -> None:
+        """Let go of everything; sinks that were not closed leave no file."""
+        self._ticker.close()
+        for sink in self._broker.sinks.values():
+            sink.abort()
+        self._broker.close()
+
+    def _jobs(self) -> list[RunningJob]:
+        return list(self._ticker.jobs.values())
+
+    def _rows_in(self) -> int:
+        reached = [job.totals.positions for job in self._jobs()]
+        return sum(max(positions.get(topic, {}).get(0, 0) for positions in reached) for topic in self._sources)
+
+
+def _summary(job: RunningJob) -> JobSummary:
+    totals = job.totals
+    seconds = totals.busy_us / 1_000_000
+    return JobSummary(
+        name=job.name,
+        inputs=job.spec.inputs,
+        output=job.spec.output,
+        state=job.state,
+        rows_in=totals.rows_in,
+        rows_out=totals.rows_out,
+        late=totals.late,
+        failed=totals.failed,
+        seconds=seconds,
+        rows_per_s=totals.rows_in / seconds if seconds else 0.0,
+        error=None if job.error is None else str(job.error),
+    )
+
+
+def _peak_memory_bytes() -> int:
+    """The process's peak resident memory; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
