@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -63,25 +63,27 @@ def require_file(path: Path) -> None:
 
 
 class TextSource:
-    """The bytes of a text file, unzipped when its name says so; `position` is that of the file on disk."""
+    """The bytes of a text file, unzipped when its name says so.
+
+    Attributes:
+        position: bytes of the file on disk read so far.
+    """
 
     def __init__(self, path: Path, *, gzipped: bool) -> None:
         require_file(path)
+        self.position = 0
         self._path = path
         self._file = path.open("rb")
         self._stream: BinaryIO = cast("BinaryIO", gzip.GzipFile(fileobj=self._file)) if gzipped else self._file
 
-    @property
-    def position(self) -> int:
-        """Bytes of the file read so far."""
-        return self._file.tell()
-
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end. BrokerError when the file cannot be read on."""
         try:
-            return self._stream.read(size)
-        except (OSError, EOFError, io.UnsupportedOperation) as error:
+            data = self._stream.read(size)
+        except (OSError, EOFError, zlib.error) as error:
             raise BrokerError(f"cannot read {self._path} after byte {self.position}: {error}") from error
+        self.position = self._file.tell()
+        return data
 
     def close(self) -> None:
         """Safe to call twice."""

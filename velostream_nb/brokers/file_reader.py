@@ -69,6 +69,8 @@ class FileReader:
         self._parquet: pq.ParquetFile | None = None
         self._rows: int | None = None
         self._used = 0
+        self._closed = False
+        self._exhausted = False
         self._chunk: _Chunk | None = None
         if self._format.kind == "parquet":
             self._chunks = self._parquet_chunks(start, columns)
@@ -113,7 +115,7 @@ class FileReader:
     def progress(self) -> tuple[int, int]:
         """How far reading is: (done, total) in bytes of the file for text, in rows for Parquet."""
         if self._source is not None:
-            return min(self._source.position, self._size), self._size
+            return self._size if self._exhausted else min(self._source.position, self._size), self._size
         return self._offset, self._rows or 0
 
     @property
@@ -122,10 +124,16 @@ class FileReader:
 
     @property
     def ended(self) -> bool:
-        return self._current() is None
+        return self._exhausted or (not self._closed and self._current() is None)
+
+    @property
+    def closed(self) -> bool:
+        """True once the file is let go of: at its end, or after `close`."""
+        return self._closed
 
     def close(self) -> None:
-        self._chunks = iter(())
+        """Let go of the file. A reader that was closed before the end has not ended: its next poll is refused."""
+        self._closed = True
         self._chunk = None
         if self._source is not None:
             self._source.close()
@@ -135,10 +143,19 @@ class FileReader:
     def _current(self) -> _Chunk | None:
         """The chunk with the next record; None at the end of the file."""
         while self._chunk is None or self._used >= self._chunk.rows:
-            self._used = 0
-            self._chunk = next(self._chunks, None)
-            if self._chunk is None:
+            if self._exhausted:
                 return None
+            if self._closed:
+                raise BrokerError(f"the reader of {self._path} is closed")
+            self._used = 0
+            try:
+                self._chunk = next(self._chunks, None)
+            except BrokerError:
+                self.close()
+                raise
+            if self._chunk is None:
+                self._exhausted = True
+                self.close()
         return self._chunk
 
     def _parquet_chunks(self, start: int, columns: Sequence[str] | None) -> Iterator[_Chunk]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,6 +58,8 @@ class FilesBroker:
         self._max_record_bytes = max_record_bytes
         self._schemas: dict[str, StreamSchema] = {}
         self._counts: dict[str, tuple[tuple[int, int], int]] = {}
+        self._readers: list[FileReader] = []
+        self._lock = threading.Lock()
 
     def create_topic(
         self, name: str, *, partitions: int = 1, retention: Retention | None = None, schema: StreamSchema | None = None
@@ -123,7 +126,10 @@ class FilesBroker:
         if topic not in self._files:
             self._require(topic)
             return self._inner.reader(topic, start)
-        return self._open(topic, self._first_offset(topic, start), columns)
+        reader = self._open(topic, self._first_offset(topic, start), columns)
+        with self._lock:
+            self._readers = [known for known in self._readers if not known.closed] + [reader]
+        return reader
 
     def read_range(self, wanted: Mapping[str, int | None], limit: int) -> dict[str, tuple[list[RecordSet], int, int]]:
         others = {name: after for name, after in wanted.items() if name not in self._files}
@@ -139,6 +145,10 @@ class FilesBroker:
         return self._inner.wait(version, timeout)
 
     def close(self) -> None:
+        with self._lock:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
         self._inner.close()
 
     def _require(self, name: str) -> None:

@@ -64,7 +64,7 @@ def record_blocks(
     held = b""
     first, skipping = True, False
     while True:
-        chunk = source.read(block_bytes)
+        chunk = source.read(max(block_bytes, len(_UTF8_MARK)) if first else block_bytes)
         if first:
             chunk, first = _without_mark(chunk), False
         if not chunk:
