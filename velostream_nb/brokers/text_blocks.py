@@ -65,10 +65,10 @@ def record_blocks(
     first, skipping = True, False
     while True:
         chunk = source.read(max(block_bytes, len(_UTF8_MARK)) if first else block_bytes)
-        if first:
-            chunk, first = _without_mark(chunk), False
         if not chunk:
             break
+        if first:
+            chunk, first = _without_mark(chunk), False
         if skipping:
             after = chunk.find(b"\n")
             if after < 0:
