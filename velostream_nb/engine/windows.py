@@ -39,18 +39,12 @@ class WindowAggregate(Operator):
         self._feed = duck.feed(upstream.schema.append(pa.field(WM, pa.int64())))
         self._keys = [name for _, name in node.keys]
         self._names = [name for _, name in node.aggregates]
-        try:
-            self._partial = self._partial_sql()
-            self._state = duck.table(self._partial)
+        self.keeps_rows = not node.mergeable or not self._exports()
+        self._partial = self._rows_sql(upstream) if self.keeps_rows else self._partial_sql()
+        self._state = duck.table(self._partial)
+        self._finals = [f"{call} AS {quote(name)}" for call, name in node.aggregates]
+        if not self.keeps_rows:
             self._finals = [f"finalize(combine_aggr({quote(n)})) AS {quote(n)}" for n in self._names]
-            self.keeps_rows = False
-        except BindError as error:
-            if "export" not in error.message.lower():
-                raise
-            self.keeps_rows = True
-            self._partial = self._rows_sql(upstream)
-            self._state = duck.table(self._partial)
-            self._finals = [f"{call} AS {quote(name)}" for call, name in node.aggregates]
         self._insert = duck.prepare(f"INSERT INTO {self._state} {self._partial}")
         self._close = duck.prepare(self._close_sql())
         self._delete = duck.prepare(f"DELETE FROM {self._state} WHERE {self._last_end('__slice')} <= $1")
@@ -60,6 +54,16 @@ class WindowAggregate(Operator):
         self._emitted = 0
         self._piled = 0
         self._floor_rows = 0
+
+    def _exports(self) -> bool:
+        """Can DuckDB export the states of all the aggregates?"""
+        try:
+            self.duck.schema_of(self._partial_sql())
+        except BindError as error:
+            if "export" not in error.message.lower():
+                raise
+            return False
+        return True
 
     # -- SQL --------------------------------------------------------------------------------------------------------
 

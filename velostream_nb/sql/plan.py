@@ -129,11 +129,16 @@ class WindowAggregate(Node):
     """GROUP BY over event-time windows; emits a row per (window, key) when the watermark reaches its end.
 
     Columns: ``window_start``, ``window_end`` (TIMESTAMP), the keys, the aggregates.
+
+    Attributes:
+        mergeable: the aggregates' states may be combined; False when one has DISTINCT or ORDER BY inside, which a
+            state does not remember.
     """
 
     window: Window
     keys: tuple[tuple[str, str], ...]
     aggregates: tuple[tuple[str, str], ...]
+    mergeable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -110,7 +110,7 @@ class _Aggregation:
         qualify = [self._rewrite(q) for q in qualify]
         aggregated = self._node(node)
         for expression in (*(e for e, _ in items), *conditions, *qualify):
-            self._check_grouped(expression, aggregated, {n.lower() for _, n in items})
+            self._check_grouped(expression, aggregated)
         return aggregated, items, conditions, qualify
 
     def _node(self, node: Node) -> Node:
@@ -124,6 +124,7 @@ class _Aggregation:
             window=self.window,
             keys=tuple((text(e), n) for e, n in self.keys),
             aggregates=tuple((text(e), n) for e, n in self.aggregates),
+            mergeable=not any(e.find(exp.Distinct, exp.Order) for e, _ in self.aggregates),
         )
 
     # -- GROUP BY and the window ------------------------------------------------------------------------------------
@@ -322,12 +323,13 @@ class _Aggregation:
         self.aggregates.append((call.copy(), name))
         return name
 
-    def _check_grouped(self, tree: exp.Expr, node: Node, names: set[str]) -> None:
-        allowed = {c.lower() for c in node.columns} | names | {TS}
-        for column in sorted(columns_of(tree)):
-            if column.lower() not in allowed:
+    def _check_grouped(self, tree: exp.Expr, node: Node) -> None:
+        allowed = {*node.columns, TS}
+        for column in tree.find_all(exp.Column):
+            # bound names are quoted; unquoted ones are the block's own aliases
+            if column.this.args.get("quoted") and column.name not in allowed:
                 self.planner.refuse(
-                    f"column {column!r} must be in GROUP BY or inside an aggregate",
-                    f"add it to GROUP BY, or take any_value({column}) or arg_max({column}, time)",
-                    tree,
+                    f"column {column.name!r} must be in GROUP BY or inside an aggregate",
+                    f"add it to GROUP BY, or take any_value({column.name}) or arg_max({column.name}, time)",
+                    column,
                 )

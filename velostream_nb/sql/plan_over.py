@@ -172,6 +172,12 @@ class _OverPlan:
             frame = _Frame(running=True, peers=False)
         elif isinstance(function, exp.FirstValue):
             function = exp.Anonymous(this="first", expressions=[function.this])
+        if function.find(exp.Distinct, exp.Order) is not None:
+            self.planner.refuse(
+                f"{text(function)} over an unbounded history would remember every value",
+                "aggregate over a window (GROUP BY …, TUMBLE(…)), or bound the frame with ROWS n PRECEDING",
+                window,
+            )
         if window.args.get("order") is None:
             self.planner.note(f"{text(function)} OVER without ORDER BY is the running value up to each row")
         call = RunningCall(f"__r{len(self.calls)}", text(function), partition, frame.peers)

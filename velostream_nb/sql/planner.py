@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn, Protocol
 
 from sqlglot import exp
@@ -112,7 +112,9 @@ class Planner:
 
     def _select(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
         self._refuse_clauses(tree)
-        scope = Scope(self.locate, used=lambda _name: None)
+        scope = Scope(self.locate)
+        if self._only is None:
+            scope.used = self._mark_used(scope)
         where = tree.args["where"].this if tree.args.get("where") else None
         filters = conjuncts(where)
         late_filters: list[exp.Expr] = []
@@ -121,7 +123,6 @@ class Planner:
             filters, late_filters = [], filters
             self.note("WHERE with a window function filters after the windows are computed, as QUALIFY does")
         node, filters = join_inputs(self, tree, ctes, scope, filters)
-        self._record_use(scope)
         items = self._items(tree, scope)
         names = {name.lower() for _, name in items}
         bound = [scope.bind(f, names) for f in filters]
@@ -169,6 +170,14 @@ class Planner:
             self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
         if not isinstance(item.this, exp.Identifier):
             self.refuse("a table function in FROM is not supported in a job", "name a stream or a topic", item)
+        if item.args.get("version"):
+            self.refuse(
+                "FOR SYSTEM_TIME AS OF is not supported yet",
+                "write ASOF JOIN … ON left.key = right.key AND left.time >= right.time",
+                item,
+            )
+        if item.args.get("sample") or item.args.get("pivots"):
+            self.refuse("SAMPLE and PIVOT are not supported in a job", "filter by hash; pivot with FILTER", item)
         cte = ctes.get(item.name.lower()) if not item.db else None
         node = cte if isinstance(cte, Node) else self._stream(item)
         return Input.of(alias, node), node
@@ -205,30 +214,16 @@ class Planner:
             idle_us=parse_duration_us(idle) if idle else None,
         )
 
-    def _record_use(self, scope: Scope) -> None:
-        """From now on every column that the block binds counts as read."""
-        if self._only is not None:
-            return
-        owners: dict[str, str] = {}
-        for topic, source in self._sources.items():
-            for column in source.columns:
-                owners.setdefault(column, topic)
-                self.used.setdefault(topic, set())
-        self._mark(scope)
+    def _mark_used(self, scope: Scope) -> Callable[[str], None]:
+        """What the scope calls with every internal name that an expression reads."""
 
-    def _mark(self, scope: Scope) -> None:
-        plain = {c for item in scope.inputs for c in item.names.values()}
-        internal = {i.internal[k]: i.names[k] for i in scope.inputs for k in i.internal}
+        def used(internal: str) -> None:
+            # by the column's own name, over all sources: a column too many costs little, one too few is an error
+            names = {i.names[k] for i in scope.inputs for k, name in i.internal.items() if name == internal}
+            for topic, source in self._sources.items():
+                self.used.setdefault(topic, set()).update(names & set(source.columns))
 
-        def used(name: str) -> None:
-            column = internal.get(name, name)
-            if column in plain:
-                # by name alone, over all sources: a column too many costs little, one too few is an error
-                for topic, source in self._sources.items():
-                    if column in source.columns:
-                        self.used.setdefault(topic, set()).add(column)
-
-        scope.used = used
+        return used
 
     # -- SELECT -----------------------------------------------------------------------------------------------------
 
