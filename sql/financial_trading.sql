@@ -109,7 +109,7 @@ FROM totals
 WHERE totals.position_value > 500000 OR totals.total_pnl < -50000
 WITH ('output.topic' = 'risk_alerts');
 
--- More than 70 % of at least 10,000 shares on one side of the book within a minute.
+-- More than 70 % of at least 10,000 shares on one side of the book within a minute, looked at every ten seconds.
 START JOB order_imbalance AS
 SELECT
     symbol,
@@ -120,7 +120,7 @@ SELECT
     window_start,
     window_end
 FROM order_book_updates
-GROUP BY symbol, TUMBLE(timestamp, INTERVAL '1' MINUTE)
+GROUP BY symbol, HOP(timestamp, INTERVAL '10' SECOND, INTERVAL '1' MINUTE)
 HAVING total_volume >= 10000
    AND GREATEST(COALESCE(buy_volume, 0), COALESCE(sell_volume, 0)) > 0.7 * total_volume
 WITH ('output.topic' = 'order_imbalance_alerts');

@@ -47,8 +47,9 @@ ORACLES = {
         SELECT symbol, SUM(CASE WHEN side = 'BUY' THEN quantity END) AS buy_volume,
                SUM(CASE WHEN side = 'SELL' THEN quantity END) AS sell_volume, SUM(quantity) AS total_volume,
                ROUND(COALESCE(buy_volume, 0) / total_volume, 4) AS buy_ratio,
-               make_timestamp(__ts // 60000000 * 60000000) AS window_start, window_start + INTERVAL 1 MINUTE AS window_end
-        FROM order_book_updates GROUP BY symbol, window_start
+               make_timestamp(e - 60000000) AS window_start, make_timestamp(e) AS window_end
+        FROM (SELECT *, (__ts // 10000000 + unnest([1, 2, 3, 4, 5, 6])) * 10000000 AS e FROM order_book_updates)
+        GROUP BY symbol, e
         HAVING total_volume >= 10000 AND (COALESCE(buy_volume, 0) > 0.7 * total_volume
                                           OR COALESCE(sell_volume, 0) > 0.7 * total_volume)""",
     "arbitrage": """
