@@ -142,7 +142,7 @@ def test_ticks_are_few_and_inside(low: float, width: float, count: int) -> None:
     if not high > low:
         return
     ticks = round_ticks(low, high, count)
-    assert len(ticks) <= count + 1
+    assert len(ticks) <= count + 2
     slack = abs(high - low) * 1e-6 + max(abs(low), abs(high)) * 1e-9
     assert all(low - slack <= tick <= high + slack for tick in ticks)
 
@@ -152,6 +152,11 @@ def test_time_ticks_are_multiples_of_their_step_away_from_the_edges(low: int, wi
     ticks, step_s = time_ticks(low, low + width, count)
     assert len(ticks) <= count
     assert all(tick % (step_s * SECOND) == 0 and low < tick < low + width for tick in ticks)
+
+
+def test_an_awkward_range_still_gets_two_ticks() -> None:
+    assert len(round_ticks(319.2, 320.9, 1)) >= 2
+    assert round_ticks(318.6, 321.4, 2) == [319.0, 320.0, 321.0]
 
 
 def test_tick_labels_have_the_decimals_they_need() -> None:

@@ -301,3 +301,12 @@ def test_the_thread_ends_with_its_last_panel(session: LogSession) -> None:
 
 def test_it_never_runs_faster_than_ten_a_second() -> None:
     assert UiPump(hz=50, threaded=False).gate.base_us == 100_000
+
+
+def test_a_constant_slow_paint_does_not_drive_the_rate_to_the_bottom() -> None:
+    gate = AckGate(250_000)
+    now_us = 0
+    for _ in range(30):
+        gate.acknowledge(gate.sent(now_us), now_us + 295_000)
+        now_us += gate.interval_us
+    assert gate.interval_us == 1_000_000

@@ -15,8 +15,10 @@ RETURNED_US = 5_000_000
 class AckGate:
     """Flow control towards one kernel's front ends.
 
-    One update is in flight at a time. The interval doubles while acknowledgements take longer than 200 ms and is
-    halved back, step by step, after each 5 s in which all of them took less than 80 ms. Called by the pump only.
+    One update is in flight at a time. The interval doubles while acknowledgements take longer than 200 ms (and
+    longer than half of it: a browser that is idle most of the time gains nothing from an even lower rate), and is
+    halved back, step by step, after each 5 s in which all of them took less than 80 ms (or an eighth of it).
+    Called by the pump only.
     """
 
     def __init__(self, interval_us: int) -> None:
@@ -52,10 +54,10 @@ class AckGate:
         self.latency_us = latency_us
         if latency_us > RETURNED_US:
             return
-        if latency_us > SLOW_US:
+        if latency_us > max(SLOW_US, self.interval_us // 2):
             self.interval_us = min(self.interval_us * 2, max(SLOWEST_US, self.base_us))
             self._fast_since_us = None
-        elif latency_us >= FAST_US:
+        elif latency_us >= max(FAST_US, self.interval_us // 8):
             self._fast_since_us = None
         elif self._fast_since_us is None:
             self._fast_since_us = now_us

@@ -26,7 +26,7 @@ class JobsStrip(Panel):
     """One cell a job, once a second."""
 
     wants_jobs: ClassVar[bool] = True
-    every: ClassVar[int] = 4
+    every: ClassVar[int] = 2
 
     def __init__(self, session: SessionLike) -> None:
         super().__init__(session)
@@ -59,11 +59,13 @@ class JobsStrip(Panel):
 
 
 def _cell(job: JobInfo) -> str:
-    tip = f"{', '.join(job.inputs)} → {job.output}; {job.rows_in} rows in, {job.late} late, {job.failed} rejected"
+    tip = f"{job.state.value}: {', '.join(job.inputs)} → {job.output}; {job.rows_in} rows in, {job.late} late, {job.failed} rejected"
+    # a running job's shape says enough; any other state is worth a word
+    word = "" if job.state is JobState.RUNNING else f'<span class="amber">{text.escape(job.state.value)}</span>'
     return (
         f'<span class="job {job.state.value}" data-key="{text.escape(job.name)}" title="{text.escape(tip)}">'
         f'<span class="dot">{SHAPES[job.state]}</span><b>{text.escape(job.name)}</b>'
-        f'<span class="dim">{text.escape(job.state.value)}</span>'
+        f"{word}"
         f"<span>{text.compact(job.rate)}/s</span><span>lag {text.compact(job.lag_rows)}</span>"
         f"<span>out {text.compact(job.rows_out)}</span></span>"
     )

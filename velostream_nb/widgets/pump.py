@@ -174,7 +174,8 @@ class UiPump:
                 self._guard(panel, "drawing", partial(panel.draw, look))
         self._drawn += 1
         self._fresh = False
-        self.pulse.seq = self.gate.sent(now_us)
+        # the browser's part begins here: our own drawing is no latency of its
+        self.pulse.seq = self.gate.sent(self._clock.now_us())
 
     def _look(self, feed: SessionFeed, now_us: int) -> Look:
         return Look(

@@ -55,12 +55,20 @@ class SteadyRange:
 
 
 def round_ticks(low: float, high: float, count: int) -> list[float]:
-    """At most `count` + 1 multiples of 1, 2, 2.5 or 5 times a power of ten inside [low, high]."""
+    """About `count` (at least 2 where possible) multiples of 1, 2, 2.5 or 5 times a power of ten in [low, high]."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
-    rough = (high - low) / max(1, count)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough * 0.999)
+    ticks: list[float] = []
+    for wanted in (count, count + 1, count + 3):
+        ticks = _multiples(low, high, (high - low) / max(1, wanted))
+        if len(ticks) >= 2:
+            break
+    return ticks
+
+
+def _multiples(low: float, high: float, least_step: float) -> list[float]:
+    power = 10.0 ** math.floor(math.log10(least_step))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= least_step * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
 

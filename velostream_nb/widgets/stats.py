@@ -66,7 +66,7 @@ class MarketStats(Panel):
             f'<th scope="row">{name}</th><td class="strong">{text.price(state.last)}</td>'
             f'<td class="{text.trend(change)}">{text.arrow(change)} {text.percent(change).rstrip("%")}</td>'
             f"<td>{text.price(state.bid)}</td><td>{text.price(state.ask)}</td>"
-            f'<td class="{"crossed" if crossed else ""}"{note}>{"✕ " if crossed else ""}{text.fixed(spread, 1)}</td>'
+            f'<td class="{"crossed" if crossed else ""}"{note}>{"✕" if crossed else ""}{text.fixed(spread, 1)}</td>'
             f'<td>{text.compact(state.volume)}</td><td class="{_age_class(age_us)}">{text.span(age_us)}</td></tr>'
         )
 

@@ -71,7 +71,7 @@ class Tile:
             scales={"x": x, "y": self._yv},
             colors=[plots.SPIKE],
             marker="diamond",
-            default_size=36,
+            default_size=18,
             enable_move=False,
         )
         self._axis = plots.price_axis(self._y)
