@@ -264,7 +264,7 @@ class _Run:
         for job in self._ticker.active():
             if job.lost:
                 lost = JobFailedError(
-                    f"{job.lost} records between jobs were gone before {job.name} read them",
+                    f"{job.lost} records of its input were gone before they were read",
                     hint="run it again with fewer --batch-rows",
                 )
                 self._ticker.fail(job, lost)

@@ -413,9 +413,7 @@ def _at(job: RunningJob, positions: Mapping[str, Mapping[int, int]]) -> Totals:
     return replace(job.totals, positions=positions)
 
 
-def _as_failure(name: str, error: Exception) -> VeloError:
-    if isinstance(error, JobFailedError):
-        return error
+def _as_failure(name: str, error: Exception) -> JobFailedError:
     detail = error.message if isinstance(error, VeloError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, VeloError) else None
     failure = JobFailedError(f"job {name} failed: {detail}", hint=hint or f"mend the cause, then RESTART JOB {name}")
