@@ -59,7 +59,8 @@ class JobsStrip(Panel):
 
 
 def _cell(job: JobInfo) -> str:
-    tip = f"{job.state.value}: {', '.join(job.inputs)} → {job.output}; {job.rows_in} rows in, {job.late} late, {job.failed} rejected"
+    counts = f"{job.rows_in} rows in, {job.late} late, {job.failed} rejected"
+    tip = f"{job.state.value}: {', '.join(job.inputs)} → {job.output}; {counts}"
     # a running job's shape says enough; any other state is worth a word
     word = "" if job.state is JobState.RUNNING else f'<span class="amber">{text.escape(job.state.value)}</span>'
     return (
