@@ -33,6 +33,16 @@ def through(rows, schema=SCHEMA):
     return good, reasons
 
 
+class ArrowStream:
+    """What polars, DuckDB and others hand out."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
 ROW = {"symbol": "A", "price": 1.5, "n": 2, "ts": T0}
 
 
@@ -48,6 +58,7 @@ ROW = {"symbol": "A", "price": 1.5, "n": 2, "ts": T0}
         pd.DataFrame({"symbol": ["A"], "price": [1.5], "n": [2]}, index=pd.DatetimeIndex([T0], name="ts")),
         pd.DataFrame({"symbol": ["A"], "price": [1.5], "n": np.array([2], object), "ts": [T0]}),
         pa.table({"symbol": ["A"], "price": [1.5], "n": [2], "ts": [T0]}),
+        ArrowStream(pa.table({"symbol": ["A"], "price": [1.5], "n": [2], "ts": [T0]})),
         pa.record_batch({"symbol": ["A"], "price": [1.5], "n": [2], "ts": [1_700_000_000_000]}),
         [b'{"symbol":"A","price":1.5,"n":2,"ts":1700000000000}'],
         '{"symbol":"A","price":1.5,"n":2,"ts":1700000000000}',

@@ -6,6 +6,7 @@ fault are alone, and only those are converted one by one (`values.converter`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, Ove
 """What Arrow raises for values that do not fit a type."""
 
 Cast = Callable[[pa.Array], pa.Array]
+
+_ONE_BY_ONE_ROWS = 16
+_ZONE = re.compile(r"(?:Z|:\d\d[+-]\d\d(?::?\d\d)?|\.\d+[+-]\d\d(?::?\d\d)?)\Z")
 
 
 def cast_column(array: pa.Array, dtype: pa.DataType, path: str) -> tuple[pa.Array, dict[int, Misfit]]:
@@ -34,14 +38,12 @@ def cast_column(array: pa.Array, dtype: pa.DataType, path: str) -> tuple[pa.Arra
         return array, {}
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), dtype), {}
-    convert = converter(dtype, text=True)
     cast = _cast_for(array.type, dtype)
     if cast is None:
-        return convert_each(array.to_pylist(), dtype, convert, path)
-    pieces: list[pa.Array] = []
-    bad: dict[int, Misfit] = {}
-    _cast_by_halves(array, 0, cast, dtype, convert, path, pieces, bad)
-    return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces), bad
+        return convert_each(array.to_pylist(), dtype, converter(dtype, text=True), path)
+    halving = _Halving(cast, dtype, path)
+    halving.run(array, 0)
+    return halving.pieces[0] if len(halving.pieces) == 1 else pa.concat_arrays(halving.pieces), halving.bad
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -82,10 +84,8 @@ def times_from_ms(numbers: pa.Array, dtype: pa.DataType = TIMESTAMP) -> pa.Array
 
 def times_from_text(text: pa.StringArray, dtype: pa.DataType = TIMESTAMP) -> pa.Array:
     """ISO-8601 texts, all with or all without a zone, as UTC; ArrowInvalid when one is neither, or not in 1 to 9999."""
-    try:
-        times = text.cast(pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        times = text.cast(pa.timestamp("us", tz="UTC"))
+    zoned = bool(_ZONE.search(_first_text(text)))
+    times = text.cast(pa.timestamp("us", tz="UTC") if zoned else pa.timestamp("us"))
     numbers = times.view(pa.int64())
     bounds = pc.min_max(numbers)
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
@@ -94,29 +94,39 @@ def times_from_text(text: pa.StringArray, dtype: pa.DataType = TIMESTAMP) -> pa.
     return numbers.view(dtype)
 
 
-def _cast_by_halves(
-    array: pa.Array,
-    first: int,
-    cast: Cast,
-    dtype: pa.DataType,
-    convert: Convert,
-    path: str,
-    pieces: list[pa.Array],
-    bad: dict[int, Misfit],
-) -> None:
-    try:
-        pieces.append(cast(array))
-        return
-    except REFUSALS:
-        rows = len(array)
-    if rows == 1:
-        piece, verdicts = convert_each(array.to_pylist(), dtype, convert, path)
-        pieces.append(piece)
-        bad.update((first, verdict) for verdict in verdicts.values())
-        return
-    half = rows // 2
-    _cast_by_halves(array.slice(0, half), first, cast, dtype, convert, path, pieces, bad)
-    _cast_by_halves(array.slice(half), first + half, cast, dtype, convert, path, pieces, bad)
+def _first_text(texts: pa.StringArray) -> str:
+    """The first text that is not NULL, '' when all are."""
+    valid = texts.drop_null()
+    return str(valid[0]) if len(valid) else ""
+
+
+class _Halving:
+    """One column being cast: the pieces so far, in order, and the verdicts on rows that fit in no way."""
+
+    def __init__(self, cast: Cast, dtype: pa.DataType, path: str) -> None:
+        self.pieces: list[pa.Array] = []
+        self.bad: dict[int, Misfit] = {}
+        self._cast = cast
+        self._dtype = dtype
+        self._path = path
+        self._convert = converter(dtype, text=True)
+
+    def run(self, array: pa.Array, first: int) -> None:
+        """Cast rows that begin at row `first` of the column."""
+        try:
+            self.pieces.append(self._cast(array))
+            return
+        except REFUSALS:
+            rows = len(array)
+        if rows == 1:
+            piece, verdicts = convert_each(array.to_pylist(), self._dtype, self._convert, self._path)
+            self.pieces.append(piece)
+            self.bad.update((first, verdict) for verdict in verdicts.values())
+            return
+        # where little is left, one by one costs less than halving on
+        step = rows // 2 if rows > _ONE_BY_ONE_ROWS else 1
+        for start in range(0, rows, step):
+            self.run(array.slice(start, step), first + start)
 
 
 def _cast_for(source: pa.DataType, target: pa.DataType) -> Cast | None:
@@ -124,21 +134,49 @@ def _cast_for(source: pa.DataType, target: pa.DataType) -> Cast | None:
     number = pa.types.is_integer(source) or pa.types.is_floating(source) or pa.types.is_decimal(source)
     if pa.types.is_timestamp(target):
         return _time_cast(source, target)
+    if pa.types.is_string(source):
+        return _text_cast(target)
     if pa.types.is_boolean(source) or pa.types.is_boolean(target):
-        return _plain_cast(target) if pa.types.is_string(source) else None
+        return None
     if pa.types.is_temporal(source) and not pa.types.is_string(target):
         return _plain_cast(target) if type(source) is type(target) and pa.types.is_time(source) else None
     if number and pa.types.is_temporal(target):
         return None
     if pa.types.is_nested(source) and not pa.types.is_nested(target):
         return None
-    if pa.types.is_string(source) and pa.types.is_binary(target):
-        return None  # base64, not the bytes of the text
     return _float_cast if pa.types.is_float32(target) else _plain_cast(target)
 
 
 def _plain_cast(target: pa.DataType) -> Cast:
     return lambda array: array.cast(target)
+
+
+def _text_cast(target: pa.DataType) -> Cast | None:
+    """How text becomes a number, date, time or boolean; white space around it does not count."""
+    if pa.types.is_binary(target) or pa.types.is_nested(target):
+        return None  # base64, not the bytes of the text
+    cast = _float_cast if pa.types.is_float32(target) else _plain_cast(target)
+
+    def cast_text(array: pa.Array) -> pa.Array:
+        try:
+            return cast(array)
+        except pa.ArrowInvalid:
+            return cast(pc.utf8_trim_whitespace(array))
+
+    return cast_text
+
+
+def _time_cast_of_text(target: pa.DataType) -> Cast:
+    """Text that is all epoch milliseconds, or all ISO-8601."""
+
+    def cast_text(array: pa.Array) -> pa.Array:
+        texts = pc.utf8_trim_whitespace(array)
+        # the first value tells which: a cast that fails costs fifty times one that succeeds
+        if "-" in _first_text(texts)[1:]:
+            return times_from_text(texts, target)
+        return times_from_ms(texts.cast(pa.int64()), target)
+
+    return cast_text
 
 
 def _float_cast(array: pa.Array) -> pa.Array:
@@ -153,7 +191,7 @@ def _time_cast(source: pa.DataType, target: pa.DataType) -> Cast | None:
     if pa.types.is_integer(source) or pa.types.is_floating(source) or pa.types.is_decimal(source):
         return lambda array: times_from_ms(array.cast(pa.int64()), target)
     if pa.types.is_string(source):
-        return lambda array: times_from_text(array, target)
+        return _time_cast_of_text(target)
     if pa.types.is_date(source):
         return lambda array: array.cast(pa.timestamp("us")).view(target)
     if pa.types.is_timestamp(source):

@@ -26,10 +26,10 @@ _NONE = type(None)
 def rows_to_payloads(rows: Any, schema: StreamSchema | None = None) -> list[Payload]:
     """Rows as payloads, in order; [] when there are none.
 
-    Arrow tables and pandas frames are passed on as they are: the codec casts them. Dicts become one typed batch; with a
-    schema, a dict that does not fit keeps its place, marked (`core.records.FAULT`) so that it is rejected with its
-    JSON, and the others pass. Without a schema, dicts that do not agree on the type of a column become JSON. Bytes and
-    texts are raw records, one each.
+    Arrow tables (or what exports an Arrow stream) and pandas frames are passed on as they are: the codec casts them.
+    Dicts become one typed batch; with a schema, a dict that does not fit keeps its place, marked
+    (`core.records.FAULT`) so that it is rejected with its JSON, and the others pass. Without a schema, dicts that do
+    not agree on the type of a column become JSON. Bytes and texts are raw records, one each.
 
     Raises:
         SchemaError: the rows are none of these, or use a reserved column name.
@@ -41,6 +41,8 @@ def rows_to_payloads(rows: Any, schema: StreamSchema | None = None) -> list[Payl
     pandas = sys.modules.get("pandas")  # a frame can only come from a pandas that was imported
     if pandas is not None and isinstance(rows, pandas.DataFrame):
         return _from_pandas(rows, schema)
+    if hasattr(rows, "__arrow_c_stream__"):  # polars, DuckDB relations, …
+        return _checked(pa.table(rows).combine_chunks().to_batches())
     if isinstance(rows, (bytes, str)):
         rows = [rows]
     elif isinstance(rows, Mapping):

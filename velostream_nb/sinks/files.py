@@ -61,7 +61,7 @@ class FileSink:
             raise ConfigError(f"cannot write {self.path}: {error.strerror or error}") from error
         self._stream: IO[bytes] = self._file
         if self._format.gzipped:
-            self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0))
+            self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=4, mtime=0))
         self._writer: _Writer | None = None
         self._done = False
 
