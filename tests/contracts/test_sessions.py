@@ -298,7 +298,9 @@ def test_malformed_records_go_to_the_dead_letters_and_the_rest_goes_on(s: Sessio
     assert s.job_info("volumes").failed == 2
 
 
-FAILING = "START JOB failing AS SELECT symbol, SUM(volume) OVER (PARTITION BY symbol ORDER BY timestamp) AS x FROM trades"
+FAILING = (
+    "START JOB failing AS SELECT symbol, SUM(volume) OVER (PARTITION BY symbol ORDER BY timestamp) AS x FROM trades"
+)
 
 
 def test_a_job_that_fails_does_not_stop_the_others(s: SessionLike) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -91,11 +92,11 @@ class Runner:
 
     # -- for callers ------------------------------------------------------------------------------------------------
 
-    def call(self, action: Callable[[], T], *, timeout: float = COMMAND_TIMEOUT_S) -> T:
+    def call(self, action: Callable[[], T], *, timeout: float | None = COMMAND_TIMEOUT_S) -> T:
         """Run `action` between two ticks on the engine's thread; gives what it gives, raises what it raises.
 
         Raises:
-            JobError: the session is closed, or the thread did not come to it in `timeout` seconds.
+            JobError: the session is closed, or the thread did not come to it in `timeout` seconds (None: no limit).
         """
         if self.on_engine():
             return action()
@@ -113,9 +114,10 @@ class Runner:
                 "drain() would wait for the thread it is called from",
                 hint="call it outside the code of a job's stream",
             )
-        drain = self.call(lambda: self._begin_drain(final))
+        deadline_s = None if timeout is None else time.monotonic() + timeout
+        drain = self.call(lambda: self._begin_drain(final), timeout=timeout)
         try:
-            drain.done.result(timeout)
+            drain.done.result(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()))
         except FutureTimeoutError:
             drain.done.cancel()
             raise JobError(
@@ -243,7 +245,7 @@ class Runner:
             self._lock.notify_all()
         return future
 
-    def _wait(self, future: Future[T], timeout: float, complaint: str) -> T:
+    def _wait(self, future: Future[T], timeout: float | None, complaint: str) -> T:
         try:
             return future.result(timeout)
         except FutureTimeoutError:
