@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import random
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.cases import CASES
 from tests.engine.data import MARKET, ORDERS, POSITIONS, market, orders, positions, table
-from tests.engine.harness import assert_one_answer, plan_of, stream
+from tests.engine.harness import (
+    assert_one_answer,
+    batch,
+    comparable,
+    fold,
+    partitioned,
+    plan_of,
+    stream,
+    stream_partitions,
+)
 
 DISORDER_US = 2_000_000
 
@@ -32,6 +42,20 @@ def test_stream_equals_batch(name, disorder_us, tmp_path):
     delay = {"watermark.delay": f"{disorder_us}us"}
     answer = assert_one_answer(query, oracle, data, settings=delay, tmp_path=tmp_path)
     assert answer, "a case that gives no rows proves nothing"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_partitions_interleaved_in_any_way(name):
+    query, oracle = CASES[name]
+    data = tables(4, DISORDER_US)
+    plan = plan_of(query, data, {"watermark.delay": f"{DISORDER_US}us"})
+    for seed in (1, 2):
+        rng = random.Random(seed)
+        dealt = partitioned(data, 3, rng)
+        expected = comparable(batch(oracle, {t: pa.concat_tables(parts) for t, parts in dealt.items()}))
+        run = stream_partitions(plan, dealt, rng)
+        assert comparable(fold(run.rows, plan.key) if plan.key else run.rows) == expected
+        assert run.late == 0
 
 
 @pytest.mark.parametrize("name", CASES)
