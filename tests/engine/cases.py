@@ -97,11 +97,11 @@ CASES: dict[str, tuple[str, str]] = {
     ),
     "tumble": (
         "SELECT symbol, window_start, window_end, SUM(volume) AS v, COUNT(*) AS n, AVG(price) AS p, MEDIAN(price) AS m, "
-        "COUNT(DISTINCT exchange) AS d, ARG_MAX(price, volume) AS a, STDDEV(price) AS sd "
+        "COUNT(DISTINCT exchange) AS d, ARG_MAX(exchange, price) AS a, STDDEV(price) AS sd "
         "FROM market_data GROUP BY symbol, TUMBLE(timestamp, INTERVAL '7' SECOND)",
         f"SELECT symbol, {_TUMBLE} AS window_start, {_TUMBLE} + INTERVAL 7 SECOND AS window_end, SUM(volume) AS v, "
         "COUNT(*) AS n, AVG(price) AS p, MEDIAN(price) AS m, COUNT(DISTINCT exchange) AS d, "
-        "ARG_MAX(price, volume) AS a, STDDEV(price) AS sd FROM market_data GROUP BY ALL",
+        "ARG_MAX(exchange, price) AS a, STDDEV(price) AS sd FROM market_data GROUP BY ALL",
     ),
     "tumble as a table function, HAVING, FILTER": (
         "SELECT window_end, exchange, SUM(volume) FILTER (WHERE price > 100) AS v FROM TABLE(TUMBLE(TABLE market_data, "
