@@ -1,0 +1,48 @@
+"""Rows as plain values, for JSON and for people; never on the way that records take."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def json_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """One dict a row, ready for `json.dumps`.
+
+    Timestamps are epoch milliseconds, as in records. What JSON has no word for is null (NaN, infinity), a number
+    (decimals), hexadecimal text (bytes) or ISO text (dates, times).
+    """
+    columns = [_whole_ms(column) for column in table.columns]
+    plain = pa.table(columns, names=[str(i) for i in range(len(columns))])  # names may repeat in a query's result
+    names = table.column_names
+    return [{names[int(i)]: _plain(value) for i, value in row.items()} for row in plain.to_pylist()]
+
+
+def _whole_ms(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_timestamp(column.type):
+        return column
+    return pc.cast(pc.cast(column, pa.timestamp("ms", column.type.tz), safe=False), pa.int64())
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value / timedelta(milliseconds=1)
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case bytes():
+            return value.hex()
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+    return value
