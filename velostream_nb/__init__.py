@@ -10,7 +10,7 @@ Importing this package loads nothing heavy: DuckDB, Arrow and sqlglot come with 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from velostream_nb.core.errors import ConfigError, VeloError
 
@@ -46,8 +46,8 @@ def connect(url: str | None = None, **options: Any) -> Session:
     if scheme in ("http", "https"):
         from velostream_nb.client import RemoteSession
 
-        session: Session = RemoteSession(url, **options)
-        return session
+        # it is no subclass, but the same interface; declared so for the sake of completion in editors
+        return cast("Session", RemoteSession(url, **options))
     if scheme == "kafka":
         raise ConfigError(
             f"Kafka is not in this release (got {url!r})",

@@ -510,14 +510,14 @@ def test_show_describe_and_explain_answer_with_tables(s: SessionLike) -> None:
     assert s.query("SHOW TABLES").num_rows == 0
     assert s.query("SHOW FUNCTIONS").num_rows > 5
     described = s.query("DESCRIBE trades").to_pylist()
-    assert [(c["column"], c["type"]) for c in described][0] == ("symbol", "VARCHAR")
+    assert (described[0]["column"], described[0]["type"]) == ("symbol", "VARCHAR")
     assert {p["property"]: p["value"] for p in s.query("DESCRIBE windows").to_pylist()}["inputs"] == "trades"
     plan = s.query("EXPLAIN SELECT symbol FROM trades WHERE price > 3")["plan"].to_pylist()
     assert "read trades" in plan[0]
     assert s.query("EXPLAIN JOB windows")["plan"].to_pylist() == s.query(f"EXPLAIN {WINDOWS}")["plan"].to_pylist()
     operators = s.query("EXPLAIN ANALYZE JOB windows").to_pylist()
     assert operators[0]["rows_in"] == 30
-    assert [o["operator"] for o in operators][0] == "source"
+    assert operators[0]["operator"] == "source"
 
 
 def test_settings_hold_for_jobs_started_later(s: SessionLike) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -61,7 +62,7 @@ def test_coalescing_changes_the_runs_and_not_the_records(shapes: list[tuple[int,
 
     assert flat(merged) == flat(sets)
     kinds = [(r.partition, type(r.payload)) for r in merged]
-    assert all(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+    assert all(a != b for a, b in pairwise(kinds))
 
 
 def test_lines_are_not_joined() -> None:

@@ -24,7 +24,7 @@ def test_the_table_is_in_order_complete_and_its_defaults_are_valid() -> None:
 
 def test_options_are_found_in_any_case_and_checked_by_level() -> None:
     assert check_options({"Output.Topic": "x"}, Level.JOB) == {"output.topic": "x"}
-    with pytest.raises(ConfigError, match="'output.topic' is not an option of a stream") as caught:
+    with pytest.raises(ConfigError, match=r"'output\.topic' is not an option of a stream") as caught:
         check_options({"output.topic": "x"}, Level.STREAM)
     assert "it belongs to: job" in (caught.value.hint or "")
     with pytest.raises(ConfigError, match="unknown option 'watermark'"):
@@ -54,3 +54,7 @@ def test_the_nearest_level_wins() -> None:
     assert option("join.within") == "1s"
     assert integer("retention.rows", {"retention.rows": "1_000"}) == 1_000
     assert option("idle.timeout") is None
+
+
+def test_other_systems_names_of_an_option_are_understood() -> None:
+    assert check_options({"kafka_topic": "x"}, Level.STREAM) == {"topic": "x"}

@@ -18,8 +18,9 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.feeds import ALIGN_SLACK_US
 from velostream_nb.jobs.ingest import to_outputs
+from velostream_nb.jobs.intake import BatchSize
 from velostream_nb.jobs.running import JobSpec, RunningJob
-from velostream_nb.jobs.ticker import BatchSize, Ticker
+from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sql.parse import parse
 from velostream_nb.sql.planner import plan_job
 from velostream_nb.sql.statements import CreateStream, StartJob
@@ -253,7 +254,7 @@ def test_records_lost_to_retention_are_told() -> None:
         bench.produce("t", 10, first)
     bench.run()
     assert job.lost == 80
-    assert "80 records were gone" in job.info(0, 0).notes[-1]
+    assert "80 records were gone" in job.info(0, 0, job.totals).notes[-1]
 
 
 def test_a_deleted_topic_fails_its_readers_and_nobody_else(bench: Bench) -> None:

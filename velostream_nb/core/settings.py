@@ -138,19 +138,22 @@ SETTINGS: tuple[Setting, ...] = (
         "records kept per partition, the oldest go first",
         least=1,
     ),
-    Setting("topic", _STREAM, Kind.TEXT, None, "topic behind the stream; else the stream's name"),
+    Setting("topic", _STREAM_JOB, Kind.TEXT, None, "topic behind the stream; else the stream's name"),
     Setting(
         "watermark.delay", _ANY, Kind.DURATION, "0s", "how far out of order rows may come before they count as late"
     ),
 )
 """All options, by name."""
 
+ALIASES = {"kafka_topic": "topic", "kafka.topic": "topic"}
+"""What other systems call an option."""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def setting(name: str, level: Level | None = None) -> Setting:
     """The option of that name (any case); ConfigError with near names, or with the levels where it belongs."""
-    found = _BY_NAME.get(name.lower())
+    found = _BY_NAME.get(ALIASES.get(name.lower(), name.lower()))
     at_level = [s.name for s in SETTINGS if level is None or level in s.levels]
     if found is None:
         raise ConfigError(f"unknown option '{name}'", hint=did_you_mean(name, at_level))

@@ -18,10 +18,11 @@ from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedEr
 from velostream_nb.core.model import JobState
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
+from velostream_nb.jobs.intake import BatchSize
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.runner import Inline
 from velostream_nb.jobs.running import JobSpec, RunningJob
-from velostream_nb.jobs.ticker import BatchSize, Ticker
+from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_COLUMNS
 from velostream_nb.sinks.files import FileSink
 from velostream_nb.sql.parse import parse

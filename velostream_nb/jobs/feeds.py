@@ -65,6 +65,12 @@ class Feed:
         kept = [cut(records, goal.get(records.partition, 0)) for records in sets]
         return [records for records in kept if records.rows], True
 
+    def newly_lost(self) -> int:
+        """Records that retention removed before they were read, since the last time this was asked."""
+        lost = self.reader.skipped - self.skipped
+        self.skipped += lost
+        return lost
+
     def reached(self, goal: Mapping[int, int]) -> bool:
         """Whether every partition of `goal` is read up to it."""
         return reached(self.positions(), goal)

@@ -119,8 +119,8 @@ class UserStream:
         self.last_error: str | None = None
 
     def emit(self, rows: pa.Table) -> None:
-        """Hand one tick's rows to the user's code; what it raises is counted, and never reaches the engine."""
-        if not self.stream.downstreams:
+        """Hand one tick's rows, if any, to the user's code; what it raises is counted, and never reaches the engine."""
+        if not rows.num_rows or not self.stream.downstreams:
             return
         try:
             self.stream.emit(rows)

@@ -17,6 +17,7 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
 from velostream_nb.jobs.graph import JobGraph, UserStream
+from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.sinks.dead_letter import dead_letter_topic
 from velostream_nb.sql.plan import JobPlan
 
@@ -196,19 +197,17 @@ class RunningJob:
         return self._idle != frozenset(idle)
 
     def settle(self, step: Step, now_us: int) -> None:
-        """A step was published: its numbers count from now on."""
+        """A step was published: its numbers count from now on, and the watchers hear of its rows."""
         self._rate.count(now_us, step.totals.rows_in - self.totals.rows_in)
         self.totals = step.totals
+        if self._watchers and step.outcome.rows.num_rows:
+            rows = visible_rows(step.outcome.rows)
+            for watcher in self._watchers:
+                watcher(rows)
 
     def watch(self, watcher: Callable[[pa.Table | None], None]) -> None:
         """Call `watcher` with the output rows of every tick that has any, and with None when the job is over."""
         self._watchers.append(watcher)
-
-    def emit(self, rows: pa.Table) -> None:
-        """Hand published rows to the watchers and to the user's stream."""
-        for watcher in self._watchers:
-            watcher(rows)
-        self.stream.emit(rows)
 
     def measure(self) -> None:
         """Look at what the operators hold."""
@@ -228,9 +227,9 @@ class RunningJob:
         for watcher in self._watchers:
             watcher(None)
 
-    def info(self, now_us: int, lag_rows: int) -> JobInfo:
-        """One look, as of the last tick that was published. Any thread may look."""
-        totals, stats, error = self.totals, self.stats, self.error
+    def info(self, now_us: int, lag_rows: int, totals: Totals) -> JobInfo:
+        """One look, as of the tick that left `totals`. Any thread may look."""
+        stats, error = self.stats, self.error
         known = WATERMARK_MIN_US < totals.watermark_us < WATERMARK_MAX_US
         return JobInfo(
             name=self.name,

@@ -83,6 +83,7 @@ class Session:
         self._executor = Executor(
             self._broker, self._catalog, self._looker, machine.ticker, machine.runner, machine.clock
         )
+        self._control = self._executor.control
         self._finalizer = weakref.finalize(self, self._machine.close)
 
     # -- SQL --------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ class Session:
         try:
             return self._looker.table(name, changelog=changelog)
         except UnknownTopicError:
-            if any(job.spec.dead_letters == name for job in self._executor.jobs()):
+            if any(job.spec.dead_letters == name for job in self._control.jobs()):
                 return DEAD_LETTER_COLUMNS.empty_table()
             raise
 
@@ -173,20 +174,20 @@ class Session:
 
     def job(self, name: str) -> Job:
         """A handle on a job; UnknownJobError with near names otherwise."""
-        found = self._executor.job(name).name
-        return Job(self, found, stream_of(self._executor.job, found))
+        found = self._control.job(name).name
+        return Job(self, found, stream_of(self._control.job, found))
 
     def jobs(self) -> list[JobInfo]:
         """All jobs, in the order they were started."""
-        return [self._executor.info(job) for job in self._executor.jobs()]
+        return [self._control.info(job) for job in self._control.jobs()]
 
     def job_info(self, name: str) -> JobInfo:
         """One job; UnknownJobError with near names otherwise."""
-        return self._executor.info(self._executor.job(name))
+        return self._control.info(self._control.job(name))
 
     def control(self, name: str, action: str) -> JobInfo:
         """'stop' | 'pause' | 'resume' | 'restart' | 'drop' a job; gives it as it is then."""
-        return self._executor.control(name, action)
+        return self._control.act(name, action)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
