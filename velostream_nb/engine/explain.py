@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from velostream_nb.core.types import sql_type
 from velostream_nb.engine.job import JobEngine
 from velostream_nb.sql.plan import JobPlan
 
@@ -14,7 +15,7 @@ def explain(plan: JobPlan) -> list[str]:
         for number, node in enumerate(engine.nodes, start=1):
             reads = f" <- {', '.join(str(i + 1) for i in node.inputs)}" if node.inputs else ""
             lines.append(f"{number}. {node.operator.describe()}{reads}")
-        columns = ", ".join(f"{f.name} {f.type}" for f in engine.output_schema)
+        columns = ", ".join(f"{f.name} {sql_type(f.type)}" for f in engine.output_schema)
         mode = f"changelog, upserts by ({', '.join(engine.key)})" if engine.changelog else "append"
         lines.append(f"output: {mode}; {columns}")
         return lines + [f"note: {note}" for note in plan.notes]

@@ -10,7 +10,7 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck, Feed, quote
-from velostream_nb.engine.node import Operator, hidden_of
+from velostream_nb.engine.node import Operator, hidden_of, shown
 from velostream_nb.sql import plan
 
 _BUCKETED_PAIRS = 200_000
@@ -91,7 +91,9 @@ class IntervalJoin(Operator):
 
     def describe(self) -> str:
         low, high = self.node.low_us / 1e6, self.node.high_us / 1e6
-        return f"interval join on {self.node.condition}; keeps rows within {low:g} to {high:g} s of the watermark"
+        return (
+            f"interval join on {shown(self.node.condition)}; keeps rows within {low:g} to {high:g} s of the watermark"
+        )
 
     def tables(self) -> dict[str, pa.Table]:
         return {"left": self._left, "right": self._right}

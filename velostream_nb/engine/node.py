@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -70,6 +71,19 @@ class Operator(ABC):
         """(rows, bytes) held."""
         tables = self.tables().values()
         return sum(t.num_rows for t in tables), sum(t.nbytes for t in tables)
+
+
+def shown(sql: str) -> str:
+    """SQL of a plan as people should read it: plain names unquoted, hidden columns by their meaning."""
+    sql = re.sub(r'"(\w+(?:\.\w+)?)"', r"\1", sql)
+    sql = re.sub(rf"\bORDER BY {TS}(, __pos\d*)*", "ORDER BY event time", sql)
+    sql = re.sub(rf"\bMAKE_TIMESTAMP\({TS}\)", "timestamp()", sql, flags=re.IGNORECASE)
+    return re.sub(rf"__l\.{TS} - __r\.{TS} BETWEEN (-?\d+) AND (-?\d+)", r"times differ by \1 to \2 µs", sql)
+
+
+def items_shown(items: tuple[tuple[str, str], ...]) -> str:
+    """The items of a SELECT for people: columns that keep their name stand alone."""
+    return ", ".join(n if e == quote(n) else f"{shown(e)} AS {n}" for e, n in items)
 
 
 def hidden_of(node: Node) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s, is_sorted, last_per_code
 from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.node import Operator, hidden_of, items_sql
+from velostream_nb.engine.node import Operator, hidden_of, items_shown, items_sql, shown
 from velostream_nb.sql import plan
 
 NEW = "__new"
@@ -117,9 +117,8 @@ class Over(Operator):
         ]
         if self.node.keep_us:
             keeps.append(f"{self.node.keep_us / 1e6:g} s of rows")
-        shown = ", ".join(n if e == quote(n) else f"{e} AS {n}" for e, n in self.node.items)
-        qualify = f" qualify {self.node.qualify}" if self.node.qualify else ""
-        return f"over {shown}{qualify}; keeps {' and '.join(keeps) or 'nothing'}"
+        qualify = f" qualify {shown(self.node.qualify)}" if self.node.qualify else ""
+        return f"over {items_shown(self.node.items)}{qualify}; keeps {' and '.join(keeps) or 'nothing'}"
 
     def tables(self) -> dict[str, pa.Table]:
         return {"kept": self._kept}
@@ -215,7 +214,7 @@ class Running(Operator):
         return Delta(_in_order(out, self.node), delta.watermark_us)
 
     def describe(self) -> str:
-        calls = ", ".join(f"{c.call} per ({', '.join(c.partition)})" for c in self.node.calls)
+        calls = ", ".join(f"{shown(c.call)} per ({', '.join(c.partition)})" for c in self.node.calls)
         return f"running {calls}; keeps one aggregate state per key"
 
     def native(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import POS, TS, Decoded, unpack_position
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
 from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.node import Operator, items_sql
+from velostream_nb.engine.node import Operator, items_shown, items_sql, shown
 from velostream_nb.sql import plan
 
 
@@ -135,7 +135,6 @@ class Project(Operator):
         return Delta(rows, watermark, late, delta.many)
 
     def describe(self) -> str:
-        shown = ", ".join(n if e == quote(n) else f"{e} AS {n}" for e, n in self.node.items)
-        where = f" where {self.node.where}" if self.node.where else ""
-        joined = f" {self.node.joined}" if self.node.joined else ""
-        return f"select {shown}{joined}{where}"
+        where = f" where {shown(self.node.where)}" if self.node.where else ""
+        joined = f" {shown(self.node.joined)}" if self.node.joined else ""
+        return f"select {items_shown(self.node.items)}{joined}{where}"

@@ -16,7 +16,7 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import POS, TS
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.node import Operator
+from velostream_nb.engine.node import Operator, shown
 from velostream_nb.sql import plan
 
 _COMPACT_ROWS = 20_000
@@ -197,8 +197,8 @@ class WindowAggregate(Operator):
         kind = f"tumble {w.size_us / 1e6:g} s"
         if w.slide_us != w.size_us:
             kind = f"hop {w.size_us / 1e6:g} s every {w.slide_us / 1e6:g} s, slices of {self._slice_us / 1e6:g} s"
-        keys = ", ".join(e for e, _ in self.node.keys) or "()"
-        calls = ", ".join(c for c, _ in self.node.aggregates) or "count(*)"
+        keys = ", ".join(shown(e) for e, _ in self.node.keys) or "()"
+        calls = ", ".join(shown(c) for c, _ in self.node.aggregates) or "count(*)"
         held = "rows until their windows close" if self.keeps_rows else "one aggregate state per slice and key"
         return f"{kind} by {keys}: {calls}; keeps {held}"
 
