@@ -76,15 +76,10 @@ def _session(files: dict[str, str], server: str | None, token: str | None) -> It
         with connect(server, token) as remote:
             yield remote
         return
-    from velostream_nb.brokers.files import FilesBroker
-    from velostream_nb.jobs.session import Session
+    from velostream_nb.jobs.over_files import session_over_files
 
-    broker = FilesBroker(files)
-    try:
-        with Session(broker=broker) as session:
-            yield session
-    finally:
-        broker.close()
+    with session_over_files(files) as session:
+        yield session
 
 
 def _print(result: Result, kind: str) -> None:

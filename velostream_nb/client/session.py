@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow as pa
 from velostream_nb.client.http import Http, read_json, split_url
 from velostream_nb.client.rows import bodies
 from velostream_nb.core.errors import SchemaError, ServerError
+from velostream_nb.core.handle import JobHandle
 from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
 from velostream_nb.core.wire import (
     ARROW,
@@ -26,9 +27,6 @@ from velostream_nb.core.wire import (
     unpack_table,
     value_to_json,
 )
-
-if TYPE_CHECKING:
-    from velostream_nb.jobs.handle import Job
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -111,11 +109,9 @@ class RemoteSession:
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> JobHandle:
         """A handle on a job, without `.stream`; UnknownJobError with near names otherwise."""
-        from velostream_nb.jobs.handle import Job
-
-        return Job(self, self.job_info(name).name)
+        return JobHandle(self, self.job_info(name).name)
 
     def jobs(self) -> list[JobInfo]:
         """All jobs, in the order they were started."""

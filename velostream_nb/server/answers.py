@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
-import tornado.web
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler
+from tornado.web import HTTPError
+from tornado.web import authenticated as needs_token
 
 from velostream_nb.core import errors
 from velostream_nb.core.errors import ServerError, VeloError
@@ -36,7 +37,7 @@ def status_of(error: VeloError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-class ApiError(tornado.web.HTTPError):  # type: ignore[misc]  # tornado is not followed
+class ApiError(HTTPError):  # type: ignore[misc]  # tornado is not followed
     """One of our errors on its way out of a handler."""
 
     def __init__(self, error: VeloError) -> None:
@@ -46,7 +47,7 @@ class ApiError(tornado.web.HTTPError):  # type: ignore[misc]  # tornado is not f
 
 def authenticated(method: M) -> M:
     """Only with the token; 403 without."""
-    return cast(M, tornado.web.authenticated(method))
+    return cast(M, needs_token(method))
 
 
 def public(method: M) -> M:
@@ -128,7 +129,7 @@ class SessionHandler(APIHandler):  # type: ignore[misc]
             ours: VeloError = error.error
         elif status_code == 403:
             ours = ServerError("no access without the token", hint="send the header: Authorization: token …")
-        elif isinstance(error, tornado.web.HTTPError):
+        elif isinstance(error, HTTPError):
             ours = ServerError(error.log_message or f"{status_code} {self._reason}")
         else:
             ours = ServerError("the server failed to answer; its log says why")

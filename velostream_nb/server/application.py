@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+import zmq
+from jupyter_client.manager import KernelManager
 from jupyter_server.serverapp import JupyterServerAuthWarning, ServerApp
 from traitlets.config import Config
 from voila import server_extension as voila
 
 from velostream_nb.dashboards.serving import voila_config
-from velostream_nb.server.kernels import DashboardKernels, OwnKernelSpecs
+from velostream_nb.server.kernels import DashboardKernels, OwnKernelSpecs, ShippedNotebooks
 from velostream_nb.server.service import SETTING, Service
 
 DASHBOARD = "trading_dashboard.ipynb"
@@ -64,6 +65,8 @@ def make_app(
         kernel_env: variables for kernels, beside the ones inherited.
         remote: whether requests may name a host that is not this machine.
     """
+    for part in ("config", "data", "runtime", "ipython"):
+        (scratch / part).mkdir(mode=0o700)
     app = DashboardApp(
         config=_config(ip, port, token, notebooks, scratch, kernel_env, remote),
         config_dir=str(scratch / "config"),
@@ -74,6 +77,7 @@ def make_app(
     app.tornado_settings.update({SETTING: service, "log_function": _log_failures})
     app.initialize(argv=[], find_extensions=False, new_httpserver=False)
     _load_voila(app)
+    logging.getLogger("tornado.general").addFilter(_is_news)
     return app
 
 
@@ -105,6 +109,7 @@ def _config(
         "jpserver_extensions": {"velostream_nb.server": True},
         "kernel_manager_class": DashboardKernels,
         "kernel_spec_manager_class": OwnKernelSpecs,
+        "contents_manager_class": ShippedNotebooks,
     }
     return Config(
         {
@@ -113,10 +118,15 @@ def _config(
             "ServerApp": server,
             "IdentityProvider": {"token": token},
             "DashboardKernels": kernels,
-            "KernelManager": {"shutdown_wait_time": 2.0},
-            "NotebookNotary": {"data_dir": str(scratch / "data"), "db_file": ":memory:"},
+            "KernelManager": {"shutdown_wait_time": 2.0, **_encryption()},
         }
     )
+
+
+def _encryption() -> dict[str, str]:
+    """Keys for the way between server and kernels, where their versions know how."""
+    known = "transport_encryption" in KernelManager.class_trait_names() and zmq.has("curve")
+    return {"transport_encryption": "auto"} if known else {}
 
 
 def _load_voila(app: DashboardApp) -> None:
@@ -141,6 +151,6 @@ def _log_failures(handler: Any) -> None:
         _LOG.error("%s %s answered %d", handler.request.method, handler.request.path, handler.get_status())
 
 
-def log_to_stderr() -> None:
-    """Warnings and errors of the server, one line each; called once by commands."""
-    _LOG.addHandler(logging.StreamHandler(sys.stderr))
+def _is_news(record: logging.LogRecord) -> bool:
+    """Jupyter Server writes its ping times in milliseconds, tornado reads seconds, and complains of the difference."""
+    return "websocket_ping_timeout" not in record.getMessage()
