@@ -61,7 +61,6 @@ ROW = {"symbol": "A", "price": 1.5, "n": 2, "ts": T0}
         ArrowStream(pa.table({"symbol": ["A"], "price": [1.5], "n": [2], "ts": [T0]})),
         pa.record_batch({"symbol": ["A"], "price": [1.5], "n": [2], "ts": [1_700_000_000_000]}),
         [b'{"symbol":"A","price":1.5,"n":2,"ts":1700000000000}'],
-        '{"symbol":"A","price":1.5,"n":2,"ts":1700000000000}',
         ({"symbol": "A", "price": 1.5, "n": 2, "ts": t} for t in [T0]),
     ],
 )
@@ -133,8 +132,9 @@ def test_nothing_gives_nothing():
     ("rows", "message"),
     [
         (5, "cannot make records of int"),
-        ([ROW, 5], "cannot make records of int"),
-        ([[1, 2]], "cannot make records of list"),
+        ([ROW, 5], "cannot make records of a list of dict, int"),
+        ("one record", "cannot make records of str"),
+        ([[1, 2]], "cannot make records of a list of list"),
         ({"symbol": ["A", "B"]}, "pandas.DataFrame"),
         ([{"__ts": 1}], "'__ts' is reserved"),
         ([{1: 1}], "a column is named 1"),

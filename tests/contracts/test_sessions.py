@@ -80,7 +80,7 @@ def test_raw_records_are_decoded_by_the_jobs_that_read_them(s: SessionLike) -> N
 
 @pytest.mark.parametrize("wrong", [[1, 2], "text", 7, [{"a": 1}, b"x"], None])
 def test_rows_of_no_known_kind_are_refused(s: SessionLike, wrong: object) -> None:
-    with pytest.raises(SchemaError, match="cannot produce") as caught:
+    with pytest.raises(SchemaError, match="cannot make records") as caught:
         s.produce("trades", wrong)
     assert "list of dicts" in (caught.value.hint or "")
     assert [t.name for t in s.topics()] == []

@@ -21,6 +21,7 @@ from velostream_nb.core.types import normal_type
 
 _RESERVED = {*HIDDEN, FAULT, RAW}
 _NONE = type(None)
+_TAKEN = "pass a list of dicts, a pandas DataFrame, an Arrow table, or a list of bytes"
 
 
 def rows_to_payloads(rows: Any, schema: StreamSchema | None = None) -> list[Payload]:
@@ -44,8 +45,8 @@ def rows_to_payloads(rows: Any, schema: StreamSchema | None = None) -> list[Payl
     if hasattr(rows, "__arrow_c_stream__"):  # polars, DuckDB relations, …
         return _checked(pa.table(rows).combine_chunks().to_batches())
     if isinstance(rows, (bytes, str)):
-        rows = [rows]
-    elif isinstance(rows, Mapping):
+        raise _not_rows(rows)
+    if isinstance(rows, Mapping):
         if any(isinstance(value, (list, np.ndarray, pa.Array)) for value in rows.values()):
             raise _not_rows(rows, "one dict a row, or pandas.DataFrame(…) for columns")
         rows = [rows]
@@ -58,10 +59,11 @@ def rows_to_payloads(rows: Any, schema: StreamSchema | None = None) -> list[Payl
         return [pa.array([i.encode() if isinstance(i, str) else bytes(i) for i in items], pa.binary())]
     if all(isinstance(item, pa.RecordBatch) for item in items):
         return _checked(items)
-    raise _not_rows(next(item for item in items if not isinstance(item, Mapping)))
+    kinds = ", ".join(sorted({type(item).__name__ for item in items}))
+    raise SchemaError(f"cannot make records of a list of {kinds}", hint=_TAKEN)
 
 
-def _not_rows(got: object, hint: str = "pass dicts, a pandas DataFrame, an Arrow table, or bytes") -> SchemaError:
+def _not_rows(got: object, hint: str = _TAKEN) -> SchemaError:
     return SchemaError(f"cannot make records of {type(got).__name__}", hint=hint)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from velostream_nb.core.errors import BindError, JobFailedError, StateError
+from velostream_nb.core.errors import BindError, StateError
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import HIDDEN, OP, POS, Decoded, Rejected, unpack_position
 from velostream_nb.engine.delta import Account, Delta
@@ -20,6 +20,7 @@ from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.joins import AsofJoin, IntervalJoin
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.node import Operator, OperatorStats
+from velostream_nb.engine.numbers import shown_field, whole_numbers
 from velostream_nb.engine.ordered import Order, Over, Running
 from velostream_nb.engine.stateless import Project, Source
 from velostream_nb.engine.windows import WindowAggregate
@@ -36,7 +37,6 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.AsofJoin: AsofJoin,
     plans.Latest: Latest,
 }
-_HUGEINT = pa.decimal128(38, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class JobEngine:
         root = self.nodes[-1].operator
         self.changelog = OP in root.schema.names
         shown = [*plan.root.columns, *([OP] if self.changelog else [])]
-        self.output_schema = pa.schema([_shown_field(root.schema.field(c)) for c in plan.root.columns])
+        self.output_schema = pa.schema([shown_field(root.schema.field(c)) for c in plan.root.columns])
         self._shown = shown
         self.key = plan.key
         self.topics = tuple(dict.fromkeys(n.topic for n in self.nodes if n.topic is not None))
@@ -182,20 +182,9 @@ class JobEngine:
             delta = Delta(
                 pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
             )
-        return Outcome(self._visible(delta.rows), late, list(self._account.rejected), delta.watermark_us)
-
-    def _visible(self, rows: pa.Table) -> pa.Table:
-        """The output's columns; whole numbers that DuckDB widened to HUGEINT (every sum of integers) as BIGINT."""
-        rows = rows.select(self._shown)
-        for index, wanted in enumerate(self.output_schema):
-            if rows.schema.field(index).type != wanted.type:
-                try:
-                    rows = rows.set_column(index, wanted, rows.column(index).cast(wanted.type))
-                except pa.ArrowInvalid as error:
-                    raise JobFailedError(
-                        f"a value of {wanted.name} does not fit into BIGINT", hint=f"CAST({wanted.name} AS DOUBLE)"
-                    ) from error
-        return rows
+        return Outcome(
+            whole_numbers(delta.rows.select(self._shown)), late, list(self._account.rejected), delta.watermark_us
+        )
 
     def tick(
         self,
@@ -285,10 +274,6 @@ class JobEngine:
     def close(self) -> None:
         """Release DuckDB; safe to call twice."""
         self._duck.close()
-
-
-def _shown_field(field_: pa.Field) -> pa.Field:
-    return field_.with_type(pa.int64()) if field_.type == _HUGEINT else field_
 
 
 def _named_plainly(message: str) -> str:

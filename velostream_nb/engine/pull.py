@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from velostream_nb.engine.duck import Duck, map_error, quote
+from velostream_nb.engine.numbers import whole_numbers
 from velostream_nb.sql.pull import pull_sql
 from velostream_nb.sql.statements import Query
 
@@ -28,7 +29,7 @@ def pull(query: Query, tables: Mapping[str, pa.Table], *, now_us: int) -> pa.Tab
             duck.run(f"CREATE VIEW {quote(name)} AS SELECT * FROM {feed.name}")
         duck.lock()
         try:
-            return duck.arrow(sql)
+            return whole_numbers(duck.arrow(sql))
         except duckdb.Error as error:
             raise map_error(error, compiling=True) from error
     finally:

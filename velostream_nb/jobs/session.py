@@ -129,7 +129,7 @@ class Session:
         check_op(op)
         name = self._catalog.topic(topic)
         known = self._broker.schema(name) if self._broker.exists(name) else None
-        outputs = to_outputs(name, rows, known.key if known else ())
+        outputs = to_outputs(name, rows, known)
         if known is None and not self._broker.exists(name):
             self._broker.create_topic(name)
         self._broker.publish(outputs)

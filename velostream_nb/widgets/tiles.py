@@ -136,7 +136,7 @@ class TileGrid:
         self._with_volume = volume
         self._colors = colors
         self._span_us = span_us
-        self.time_axis = plots.TimeAxis(ticks=3)
+        self.time_axis = plots.TimeAxis(ticks=2)
         self.tiles: list[Tile] = []
         self.board = Board("velo-tile-heads", on_action=on_action)
         self.root = ipywidgets.Box([self.board])
