@@ -98,8 +98,13 @@ def test_unread_counts_entries_until_they_are_acknowledged() -> None:
         ),
         (
             "risk_alerts",
-            {"trader_id": "TRADER_003", "total_pnl": -61_000.0, "alert_type": "DAILY_LOSS_LIMIT_EXCEEDED"},
-            ("daily loss limit", Severity.CRIT, "TRADER_003", "−$61.0k", "< −$50k"),
+            {
+                "trader_id": "TRADER_003",
+                "symbol": "AAPL",
+                "total_pnl": -61_000.0,
+                "alert_type": "DAILY_LOSS_LIMIT_EXCEEDED",
+            },
+            ("daily loss limit", Severity.CRIT, "T-003", "−$61.0k", "< −$50k"),
         ),
         (
             "order_imbalance_alerts",

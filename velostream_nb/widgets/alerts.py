@@ -192,8 +192,10 @@ def _risk(row: _Row, _topic: str) -> _Described:
     rule, severity, column, limit = _RISK.get(kind, (plain, Severity.WARN, "position_value", ""))
     trader, symbol = _word(row, "trader_id"), _word(row, "symbol")
     pnl = _number(row, "total_pnl")
-    detail = _join(trader, f"P&L {text.compact(pnl, unit='$')}" if pnl is not None and column != "total_pnl" else "")
     value = text.compact(_number(row, column), unit="$")
+    if column == "total_pnl" and trader:  # a trader's total is one alert, whichever of the positions told it
+        return rule, severity, trader.replace("TRADER_", "T-"), value, limit, f"{trader}, all positions", trader
+    detail = _join(trader, f"P&L {text.compact(pnl, unit='$')}" if pnl is not None else "")
     return rule, severity, symbol or trader, value, limit, detail, f"{trader}|{symbol}"
 
 
