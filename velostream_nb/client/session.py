@@ -20,12 +20,13 @@ from velostream_nb.core.wire import (
     ARROW,
     BUNDLE,
     JSON,
+    ROWS,
     job_from_json,
     topic_from_json,
     unpack_frames,
     unpack_results,
     unpack_table,
-    value_to_json,
+    values_to_json,
 )
 
 DEFAULT_TIMEOUT_S = 60.0
@@ -65,11 +66,14 @@ class RemoteSession:
 
     def sql(self, text: str, **params: object) -> list[Result]:
         """Run one or many statements in order; the first error stops the rest. Returns one result a statement."""
-        body: dict[str, Any] = {"text": text}
-        if params:
-            body["params"] = {name: _parameter(name, value) for name, value in params.items()}
+        try:
+            content = values_to_json({"text": text, "params": params})
+        except (TypeError, ValueError) as error:
+            raise SchemaError(
+                f"a parameter cannot travel: {error}", hint="use plain numbers, texts and times"
+            ) from error
         # a query with LIMIT over a stream waits for its rows, as it does in a local session
-        return unpack_results(self._http.post("/sql", accept=BUNDLE, json=body, timeout=None).content)
+        return unpack_results(self._http.post("/sql", accept=BUNDLE, content=content, kind=ROWS, timeout=None).content)
 
     def query(self, text: str) -> pa.Table:
         """The rows of a bare SELECT over what is retained, as of one tick."""
@@ -155,10 +159,3 @@ class RemoteSession:
 
 def _name(name: str) -> str:
     return quote(name, safe="")
-
-
-def _parameter(name: str, value: object) -> Any:
-    try:
-        return value_to_json(value)
-    except TypeError as error:
-        raise SchemaError(f"parameter ${name}: {error}", hint="use numbers, texts, dates, decimals or lists") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,6 +26,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 BUNDLE = "application/vnd.velo.bundle"
 """Several tables and a header; see `pack_bundle`."""
 JSON = "application/json"
+ROWS = "application/vnd.velo.rows+json"
+"""JSON rows with tags for what JSON has no word for; see `values_to_json`."""
 RAW_COLUMN = "__value"
 """The only column of the Arrow stream in which raw records (bytes) are produced."""
 
@@ -90,7 +92,10 @@ def topic_from_json(data: Mapping[str, Any]) -> TopicInfo:
 
 # -- values ---------------------------------------------------------------------------------------------------------
 
-_PARSERS = {
+_TAG = "__velo"
+"""Key of the objects that stand for what JSON has no word for; no column may have such a name."""
+
+_PARSERS: dict[str, Callable[[str], object]] = {
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
     "time": time.fromisoformat,
@@ -100,48 +105,61 @@ _PARSERS = {
 }
 
 
-def value_to_json(value: object) -> Any:
-    """A parameter's value as JSON; what JSON has no word for becomes ``{"type": …, "value": …}``.
+def values_to_json(value: Any) -> bytes:
+    """Rows or parameters as JSON; what JSON has no word for becomes ``{"__velo": type, "value": text}``.
+
+    numpy's scalars and arrays become plain, pandas' NA and NaT become null.
 
     Raises:
-        TypeError: the value is of no kind that SQL takes as a parameter.
+        TypeError: a value of no kind that records can hold.
+        ValueError: a value that holds itself, or a text that is no Unicode.
     """
+    return json.dumps(value, default=_tagged).encode()
+
+
+def values_from_json(data: bytes) -> Any:
+    """The inverse of `values_to_json`; tuples come back as lists.
+
+    Raises:
+        ValueError: it is not JSON, or has a tag that is none of ours.
+    """
+    return json.loads(data, object_hook=_untagged)
+
+
+def _tagged(value: Any) -> Any:
     match value:
-        case None | bool() | int() | float() | str():
-            return value
+        case _ if type(value).__name__ in ("NaTType", "NAType"):
+            return None
         case datetime():  # before date, whose subclass it is
-            return {"type": "datetime", "value": value.isoformat()}
-        case time():
-            return {"type": "time", "value": value.isoformat()}
+            return {_TAG: "datetime", "value": value.isoformat()}
         case date():
-            return {"type": "date", "value": value.isoformat()}
+            return {_TAG: "date", "value": value.isoformat()}
+        case time():
+            return {_TAG: "time", "value": value.isoformat()}
         case timedelta():
-            return {"type": "timedelta", "value": str(value // timedelta(microseconds=1))}
+            return {_TAG: "timedelta", "value": str(value // timedelta(microseconds=1))}
         case Decimal():
-            return {"type": "decimal", "value": str(value)}
-        case bytes():
-            return {"type": "bytes", "value": value.hex()}
-        case list() | tuple():
-            return [value_to_json(item) for item in value]
-    if hasattr(value, "item"):  # numpy's scalars
-        return value_to_json(value.item())
-    raise TypeError(f"{type(value).__name__} cannot be a parameter")
+            return {_TAG: "decimal", "value": str(value)}
+        case bytes() | bytearray():
+            return {_TAG: "bytes", "value": value.hex()}
+        case Mapping():
+            return dict(value)
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        # nanoseconds would become a bare number
+        return (value.astype("datetime64[us]") if str(value.dtype).startswith("datetime64") else value).tolist()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def value_from_json(data: Any) -> Any:
-    """The inverse of `value_to_json`; tuples come back as lists.
-
-    Raises:
-        ValueError: an object of another form.
-    """
-    if isinstance(data, list):
-        return [value_from_json(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    parser = _PARSERS.get(str(data.get("type")))
-    if parser is None or not isinstance(data.get("value"), str):
-        raise ValueError(f"not a parameter's value: {json.dumps(data)[:200]}")
-    return parser(data["value"])
+def _untagged(found: dict[str, Any]) -> Any:
+    if _TAG not in found:
+        return found
+    parser = _PARSERS.get(str(found[_TAG]))
+    if parser is None or not isinstance(found.get("value"), str):
+        raise ValueError(f"not a value of ours: {json.dumps(found, default=str)[:200]}")
+    try:
+        return parser(found["value"])
+    except ArithmeticError as error:  # what Decimal raises
+        raise ValueError(f"not a decimal: {found['value'][:80]!r}") from error
 
 
 # -- tables ---------------------------------------------------------------------------------------------------------

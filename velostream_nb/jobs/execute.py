@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
 import pyarrow as pa
@@ -71,6 +72,8 @@ class Executor:
         self._runner = runner
         self._clock = clock
         self._settings: dict[str, str] = {}
+        self._reserved: set[str] = set()
+        self._naming = threading.Lock()
         self.control = JobControl(broker, catalog, ticker, runner, clock, self._settings)
         self._handlers: Mapping[type[Statement], Callable[..., Result]] = {
             CreateStream: self._create,
@@ -135,8 +138,23 @@ class Executor:
         return self._looker.tables(topics)
 
     def _push(self, statement: Push) -> Result:
-        names = {job.name for job in self.control.jobs()}
-        name = next(n for i in range(1, len(names) + 2) if (n := f"query_{i}") not in names)
+        with self._query_name() as name:
+            return self._push_as(name, statement)
+
+    @contextmanager
+    def _query_name(self) -> Iterator[str]:
+        """A name that no job has, and that no other caller is about to give one."""
+        with self._naming:
+            names = {job.name for job in self.control.jobs()} | self._reserved
+            name = next(n for i in range(1, len(names) + 2) if (n := f"query_{i}") not in names)
+            self._reserved.add(name)
+        try:
+            yield name
+        finally:
+            with self._naming:
+                self._reserved.discard(name)
+
+    def _push_as(self, name: str, statement: Push) -> Result:
         if statement.query.limit is not None:
             table = self.control.first_rows(statement.query, name, statement.text, statement.query.limit)
             return Result("table", f"{table.num_rows} rows", table=table)

@@ -16,7 +16,7 @@ from velostream_nb.core import errors
 from velostream_nb.core.errors import ServerError, VeloError
 from velostream_nb.core.rows import json_rows
 from velostream_nb.core.types import column_types
-from velostream_nb.core.wire import error_to_json
+from velostream_nb.core.wire import ROWS, error_to_json, values_from_json
 from velostream_nb.server.service import SETTING, Pool, Service
 
 T = TypeVar("T")
@@ -90,13 +90,16 @@ class SessionHandler(APIHandler):  # type: ignore[misc]
             value = found.get(name)
             if value is not None and (not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))):
                 raise bad_request(
-                    f"{name!r} must be of type {kind.__name__}, got {json.dumps(value)[:80]}", _example(wanted)
+                    f"{name!r} must be of type {kind.__name__}, got {json.dumps(value, default=str)[:80]}",
+                    _example(wanted),
                 )
         return found
 
     def json_body(self) -> Any:
-        """The body's JSON; ApiError when it is none."""
+        """The body's JSON, with the tags of `ROWS` read where it is said to be that; ApiError when it is none."""
         try:
+            if self.request.headers.get("Content-Type", "").partition(";")[0] == ROWS:
+                return values_from_json(self.request.body)
             return json.loads(self.request.body)
         except ValueError as error:
             raise bad_request(f"the body is not JSON: {error}") from error

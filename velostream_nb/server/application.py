@@ -77,6 +77,7 @@ def make_app(
     app.tornado_settings.update({SETTING: service, "log_function": _log_failures})
     app.initialize(argv=[], find_extensions=False, new_httpserver=False)
     _load_voila(app)
+    app.log.setLevel(logging.WARNING)  # traitlets sets it for handlers only, and every request makes debug records
     logging.getLogger("tornado.general").addFilter(_is_news)
     return app
 

@@ -18,7 +18,6 @@ from velostream_nb.core.wire import (
     pack_table,
     topic_to_json,
     unpack_table,
-    value_from_json,
 )
 from velostream_nb.server.answers import SessionHandler, authenticated, bad_request, public, table_to_json
 from velostream_nb.server.service import Pool
@@ -71,20 +70,13 @@ class Sql(SessionHandler):
 
     @authenticated
     async def post(self) -> None:
-        text, params = self.text(), self._params()
+        text, params = self.text(), self.body(text=str, params=dict).get("params") or {}
         # a query with LIMIT over a stream waits for its rows, so any text may take long
         results = await self.call(Pool.WAIT, lambda: self.service.session.sql(text, **params))
         if self.accepts(BUNDLE):
             self.answer_bytes(BUNDLE, await self.call(Pool.ACT, lambda: pack_results(results)))
         else:
             self.answer(await self.call(Pool.ACT, lambda: [_result_to_json(result) for result in results]))
-
-    def _params(self) -> dict[str, Any]:
-        given = self.body(text=str, params=dict).get("params") or {}
-        try:
-            return {name: value_from_json(value) for name, value in given.items()}
-        except (ValueError, ArithmeticError) as error:
-            raise bad_request(f"'params': {error}") from error
 
 
 class Query(SessionHandler):
