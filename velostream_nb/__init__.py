@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["VeloError", "__version__", "connect", "load_ipython_extension"]
+__all__ = ["VeloError", "__version__", "connect", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def connect(url: str | None = None, **options: Any) -> Session:
@@ -63,3 +63,10 @@ def load_ipython_extension(ip: Any) -> None:
     from velostream_nb import notebook
 
     notebook.load_ipython_extension(ip)
+
+
+def unload_ipython_extension(ip: Any) -> None:
+    """`%unload_ext velostream_nb`: takes the magics off and closes their session."""
+    from velostream_nb import notebook
+
+    notebook.unload_ipython_extension(ip)

@@ -1,0 +1,106 @@
+"""What completion and the verbs know of a session: topics, their columns, streams, jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from velostream_nb.core.errors import UnknownTopicError, VeloError, did_you_mean
+from velostream_nb.core.model import SessionLike
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FRESH_US = 1_000_000
+"""For so long a snapshot is used without a second look."""
+PATIENCE_S = 0.015
+"""How long one completion waits for a look at the session; a slow server is looked at in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """One look.
+
+    Attributes:
+        topics: topics and streams, each with its columns (name to DuckDB type); no columns while they are unknown.
+        jobs: names of all jobs.
+    """
+
+    topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    jobs: tuple[str, ...] = ()
+
+    def columns(self, topic: str) -> Mapping[str, str]:
+        """The columns of a topic named in any case; none for an unknown one."""
+        folded = {name.lower(): columns for name, columns in self.topics.items()}
+        return self.topics.get(topic) or folded.get(topic.lower(), {})
+
+
+def look(session: SessionLike) -> Names:
+    """Read the names of a session."""
+    topics: dict[str, Mapping[str, str]] = {topic.name: topic.columns for topic in session.topics()}
+    for stream, topic in streams(session).items():
+        topics.setdefault(stream, topics.get(topic, {}))
+    return Names(topics, tuple(job.name for job in session.jobs()))
+
+
+def streams(session: SessionLike) -> dict[str, str]:
+    """Declared streams and the topic behind each."""
+    table = session.sql("SHOW STREAMS")[0].table
+    assert table is not None  # SHOW gives rows
+    return dict(zip(table["stream"].to_pylist(), table["topic"].to_pylist(), strict=True))
+
+
+def topic_of(session: SessionLike, name: str) -> str:
+    """The topic of that name, or the one behind the stream of that name; exact first, then in any case.
+
+    Raises:
+        UnknownTopicError: there is none, with near names.
+    """
+    topics = {topic.name: topic.name for topic in session.topics()}
+    known = {**streams(session), **topics}
+    found = known.get(name) or {k.lower(): v for k, v in known.items()}.get(name.lower())
+    if found is None:
+        hint = did_you_mean(name, known) or "there are no topics yet: %velo market start makes some"
+        raise UnknownTopicError(f"unknown topic {name!r}", hint=hint)
+    return found
+
+
+class Snapshot:
+    """Names of the current session, never older than needed and never waited for long.
+
+    Args:
+        session: gives the session to look at, None while there is none.
+    """
+
+    def __init__(self, session: Callable[[], SessionLike | None]) -> None:
+        self._session = session
+        self._names = Names()
+        self._of: SessionLike | None = None
+        self._read_us: int | None = None
+        self._thread: threading.Thread | None = None
+
+    def names(self) -> Names:
+        """What is known; read again when it is older than `FRESH_US`, but waited for no longer than `PATIENCE_S`."""
+        session = self._session()
+        if session is None:
+            return Names()
+        if session is not self._of:
+            self._of, self._names, self._read_us = session, Names(), None
+        fresh = self._read_us is not None and monotonic_ns() // 1_000 - self._read_us < FRESH_US
+        if not fresh and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._read, args=(session,), name="velo-names", daemon=True)
+            self._thread.start()
+        if not fresh and self._thread is not None:
+            self._thread.join(PATIENCE_S)
+        return self._names
+
+    def _read(self, session: SessionLike) -> None:
+        try:
+            names = look(session)
+        except VeloError:  # closed, or its server is away: what was known is better than nothing
+            return
+        if session is self._of:
+            self._names, self._read_us = names, monotonic_ns() // 1_000
