@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 import velostream_nb as velo
+from tests.server.served import Served, serve
 from velostream_nb.core.errors import (
     BindError,
     ConfigError,
@@ -25,13 +27,28 @@ from velostream_nb.core.errors import (
 from velostream_nb.core.model import JobState, SessionLike
 from velostream_nb.jobs.session import Session
 
-FORMS: dict[str, Callable[[], SessionLike]] = {"local": Session}
 START_MS = 1_767_623_400_000
 
 
-@pytest.fixture(params=sorted(FORMS))
-def s(request: pytest.FixtureRequest) -> Iterator[SessionLike]:
-    session = FORMS[request.param]()
+@pytest.fixture(scope="module")
+def forms() -> Iterator[Callable[[str], SessionLike]]:
+    """Opens a session of a form; the server behind the remote ones starts with the first of them."""
+    with ExitStack() as stack:
+        servers: list[Served] = []
+
+        def opened(form: str) -> SessionLike:
+            if form == "local":
+                return Session()
+            if not servers:
+                servers.append(stack.enter_context(serve()))
+            return servers[0].open()
+
+        yield opened
+
+
+@pytest.fixture(params=["local", "remote"])
+def s(request: pytest.FixtureRequest, forms: Callable[[str], SessionLike]) -> Iterator[SessionLike]:
+    session = forms(request.param)
     yield session
     session.close()
 
