@@ -18,6 +18,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from velostream_nb.core.model import SessionLike
 from velostream_nb.core.settings import SETTINGS
+from velostream_nb.notebook.magics import SQL_OPTIONS
 from velostream_nb.notebook.names import Names, Snapshot
 from velostream_nb.notebook.verbs import VERBS
 from velostream_nb.notebook.words import FUNCTIONS, KEYWORDS, PHRASES
@@ -221,8 +222,6 @@ def _arguments(verb: str, words: list[str], names: Names) -> list[Option]:
 
 
 def _magic_options(before: str) -> Found:
-    from velostream_nb.notebook.magics import SQL_OPTIONS  # it imports this package's __init__, which imports us
-
     part = re.search(r"(?<!\S)-[\w-]*$", before)
     return NOTHING if part is None else _matching(part.group(), [Option(flag, "option") for flag in SQL_OPTIONS.flags])
 

@@ -82,14 +82,19 @@ class VeloMagics(Magics):  # type: ignore[misc]
                 return self._run_sql(line, cell, namespace)
             context = Context(
                 sessions=self._sessions,
-                run_sql=lambda text: self._run_sql(text, None, namespace),
+                run_sql=lambda text: self._run_sql(text, None, namespace, shown=True),
                 namespace=namespace,
                 max_rows=self.max_rows,
             )
             return run_verb(context, expand(line, namespace))
 
-    def _run_sql(self, line: str, cell: str | None, namespace: Mapping[str, object]) -> Any:
-        """Both forms; gives the value of the line form, and None for a cell, which shows everything itself."""
+    def _run_sql(self, line: str, cell: str | None, namespace: Mapping[str, object], *, shown: bool = False) -> Any:
+        """Both forms; gives the value of the line form, and None for a cell, which shows everything itself.
+
+        Args:
+            shown: a line shows everything too, and has no value.
+        """
+        shown = shown or cell is not None
         words, rest = SQL_OPTIONS.leading(line)
         asked = SQL_OPTIONS.read(words)
         if asked.timeout is not None and not asked.wait:
@@ -110,12 +115,12 @@ class VeloMagics(Magics):  # type: ignore[misc]
             if last is None:
                 done.append(Report(f"{name} is None: no statement gave rows or started a job"))
         if not asked.no_display:
-            show([r for r in done if cell is not None or r is not last], session, max_rows=self.max_rows)
+            show([r for r in done if shown or r is not last], session, max_rows=self.max_rows)
             if asked.chart or asked.x or asked.y or asked.by:
                 _show_charts(done, session, x=asked.x, y=asked.y, by=asked.by)
         if asked.wait:
             self._drain(session, asked.timeout)
-        return value if cell is None else None
+        return None if shown else value
 
     def _drain(self, session: Session, timeout_s: float | None) -> None:
         try:

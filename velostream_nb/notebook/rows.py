@@ -23,17 +23,17 @@ STYLE = """<style>
   line-height: 1.45; color: var(--jp-ui-font-color1, #1b1f27); }
 .velo-rows .box { display: inline-block; max-width: 100%; max-height: 480px; overflow: auto;
   border: 1px solid var(--l); border-radius: 6px; vertical-align: top; }
-.velo-rows table { border-collapse: separate; border-spacing: 0; border: 0; margin: 0; font-size: inherit;
-  font-variant-numeric: tabular-nums; }
-.velo-rows th, .velo-rows td { padding: 3px 12px; border: 0; border-bottom: 1px solid var(--l); text-align: left;
+.velo-rows .box table { border-collapse: separate; border-spacing: 0; border: 0; margin: 0; font-size: inherit;
+  font-variant-numeric: tabular-nums; table-layout: auto; }
+.velo-rows .box :is(th, td) { padding: 3px 12px; border: 0; border-bottom: 1px solid var(--l); text-align: left;
   vertical-align: top; white-space: nowrap; max-width: 62ch; overflow: hidden; text-overflow: ellipsis; }
-.velo-rows th { position: sticky; top: 0; font-weight: 600; background: var(--jp-layout-color2, #f1f3f7); }
-.velo-rows tbody tr { background: var(--jp-layout-color1, #fff); }
-.velo-rows tbody tr:hover { background: var(--jp-layout-color2, #f1f3f7); }
-.velo-rows tbody tr:last-child td { border-bottom: 0; }
-.velo-rows .n { text-align: right; }
-.velo-rows td.p { white-space: pre-wrap; max-width: 110ch; }
-.velo-rows td.z { color: var(--d); font-style: italic; }
+.velo-rows .box th { position: sticky; top: 0; font-weight: 600; background: var(--jp-layout-color2, #f1f3f7); }
+.velo-rows .box tbody tr { background: var(--jp-layout-color1, #fff); }
+.velo-rows .box tbody tr:hover { background: var(--jp-layout-color2, #f1f3f7); }
+.velo-rows .box tbody tr:last-child td { border-bottom: 0; }
+.velo-rows .box :is(th, td).n { text-align: right; }
+.velo-rows .box td.p { white-space: pre-wrap; max-width: 110ch; }
+.velo-rows .box td.z { color: var(--d); font-style: italic; }
 .velo-rows .line { padding: 1px 2px; }
 .velo-rows .foot { color: var(--d); padding: 3px 2px 0; font-size: 11.5px; }
 </style>"""

@@ -30,12 +30,12 @@ class Context:
     """What a verb may use.
 
     Attributes:
-        run_sql: runs SQL as ``%velo_sql`` does, gives its value.
+        run_sql: runs SQL with the options of ``%%velo_sql`` and shows what it did.
         namespace: the user's variables.
     """
 
     sessions: DefaultSession
-    run_sql: Callable[[str], Any]
+    run_sql: Callable[[str], None]
     namespace: Mapping[str, object]
     max_rows: int
 
@@ -201,8 +201,8 @@ def _explain(context: Context, line: str) -> None:
     display(Rows(result.table, result.message, limit=result.table.num_rows, whole=True))
 
 
-def _sql(context: Context, line: str) -> Any:
-    return context.run_sql(line)
+def _sql(context: Context, line: str) -> None:
+    context.run_sql(line)
 
 
 def _connect(context: Context, line: str) -> None:
