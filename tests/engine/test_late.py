@@ -75,6 +75,30 @@ def test_the_slowest_partition_holds_the_watermark(two_partitions):
     assert engine.tick({"o": [decoded(orders, 3, 4, partition=1)]}).rows["q"].to_pylist() == [111]
 
 
+def test_a_known_partition_that_was_not_heard_of_yet_holds_the_watermark(two_partitions):
+    engine, orders = two_partitions
+    engine.expect("o", [0, 1])
+    assert engine.tick({"o": [decoded(orders, 0, 4, partition=0)]}).rows.num_rows == 0
+    out = engine.tick({"o": [decoded(orders, 3, 4, partition=1)]})
+    assert (out.rows["q"].to_pylist(), out.late) == ([111], 0)
+
+
+def test_a_partition_that_never_comes_is_idle_after_the_timeout(two_partitions):
+    engine, orders = two_partitions
+    engine.expect("o", [0, 1])
+    engine.tick({"o": [decoded(orders, 0, 4, partition=0)]})
+    assert engine.tick({}, idle={("o", 1)}).rows["q"].to_pylist() == [111]
+
+
+def test_a_partition_that_nobody_expected_cannot_reach_behind_what_was_announced():
+    data = rows(1, 5, 9, 11)
+    engine = JobEngine(plan_of(LAG, data))
+    engine.tick({"o": [decoded(data["o"], 2, 4, partition=0)]})
+    out = engine.tick({"o": [decoded(data["o"], 0, 2, partition=1)]})
+    engine.close()
+    assert (out.rows.num_rows, out.late) == (0, 2)
+
+
 def test_an_idle_partition_leaves_and_what_it_brings_back_too_late_is_counted(two_partitions):
     engine, orders = two_partitions
     engine.tick({"o": [decoded(orders, 0, 1, partition=1)]})

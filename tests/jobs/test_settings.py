@@ -53,7 +53,7 @@ def test_the_nearest_level_wins() -> None:
     assert option("join.within", {"join.within": "2s"}, {"join.within": "3s"}) == "2s"
     assert option("join.within") == "1s"
     assert integer("retention.rows", {"retention.rows": "1_000"}) == 1_000
-    assert option("idle.timeout") is None
+    assert option("event.time.field") is None
 
 
 def test_other_systems_names_of_an_option_are_understood() -> None:

@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("format", _STREAM, Kind.CHOICE, "json", "how records are encoded", choices=("json",), later=("avro",)),
     Setting(
-        "idle.timeout", _ANY, Kind.DURATION, None, "a partition silent for so long no longer holds the watermark back"
+        "idle.timeout", _ANY, Kind.DURATION, "10s", "a partition silent for so long no longer holds the watermark back"
     ),
     Setting("join.within", _JOB_SESSION, Kind.DURATION, "1s", "bound of a stream-stream join that names none"),
     Setting(

@@ -146,6 +146,12 @@ class JobEngine:
             nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics))
         return tuple(nodes)
 
+    def expect(self, topic: str, partitions: Collection[int]) -> None:
+        """Tell which partitions a topic has, before its first records: time waits for all of them."""
+        for node in self.nodes:
+            if isinstance(node.operator, Source) and node.topic == topic:
+                node.operator.expected |= set(partitions)
+
     # -- ticks ------------------------------------------------------------------------------------------------------
 
     def begin(

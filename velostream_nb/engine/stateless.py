@@ -16,7 +16,12 @@ from velostream_nb.sql import plan
 
 
 class Source(Operator):
-    """Event time of a topic: one watermark a partition, the source's is the least of the active ones."""
+    """Event time of a topic: one watermark a partition, the source's is the least of the active ones.
+
+    Attributes:
+        newest_us: newest event time per partition heard of.
+        expected: partitions the topic has; one that was not heard of yet holds the watermark back until it is idle.
+    """
 
     name = "source"
     node: plan.Source
@@ -27,6 +32,7 @@ class Source(Operator):
         fields = [columns.field(c) for c in node.columns]
         self.schema = pa.schema([*fields, pa.field(TS, pa.int64()), pa.field(POS, pa.int64())])
         self.newest_us: dict[int, int] = {}
+        self.expected: set[int] = set()
         self.watermark_us = WATERMARK_MIN_US
         self.ended = False
         self._idle: set[int] = set()
@@ -46,7 +52,9 @@ class Source(Operator):
         self.watermark_us = max(self.watermark_us, self._watermark())
         empty = self.schema.empty_table()
         rows = concat([empty, *on_time]) if on_time else empty
-        return Delta(rows, self.watermark_us, concat(late) if late else None, many=len(self.newest_us) > 1)
+        return Delta(
+            rows, self.watermark_us, concat(late) if late else None, many=len(self.newest_us.keys() | self.expected) > 1
+        )
 
     def _judge(self, table: pa.Table) -> tuple[pa.Table, pa.Table | None]:
         """Split off late rows, by the running watermark of the batch's one partition: no batching changes it."""
@@ -56,17 +64,15 @@ class Source(Operator):
         newest = np.maximum.accumulate(ts)
         running = np.maximum(np.r_[before, newest[:-1]], before)
         self.newest_us[partition] = max(before, int(newest[-1]))
-        if self.ended:
-            running = np.full(len(ts), WATERMARK_MAX_US)
-        elif partition in self._idle:
-            # back from idling: the others may have moved on without it
-            running = np.maximum(running, self.watermark_us + self.node.delay_us)
-        floor = np.where(running == WATERMARK_MIN_US, WATERMARK_MIN_US, running - self.node.delay_us)
-        return split_late(table, floor)
+        own = np.where(running == WATERMARK_MIN_US, WATERMARK_MIN_US, running - self.node.delay_us)
+        # what was announced binds: a partition that comes back from idling, or that nobody expected, may be behind it
+        return split_late(table, np.maximum(own, self.watermark_us))
 
     def _watermark(self) -> int:
         if self.ended:
             return WATERMARK_MAX_US
+        if self.expected - self._idle - self.newest_us.keys():
+            return WATERMARK_MIN_US
         active = [us for p, us in self.newest_us.items() if p not in self._idle]
         return min(active) - self.node.delay_us if active else WATERMARK_MIN_US
 

@@ -49,7 +49,7 @@ def _keys(payload: Payload, rows: Any, key: Sequence[str]) -> pa.BinaryArray | N
     if isinstance(payload, pa.RecordBatch):
         present = [name for name in key if name in payload.schema.names]
         return record_keys(payload, present)
-    if isinstance(rows, list) and len(rows) == len(payload) and all(isinstance(row, Mapping) for row in rows):
+    if isinstance(rows, list) and isinstance(payload, pa.BinaryArray) and all(isinstance(row, Mapping) for row in rows):
         texts = [[str(row.get(name, "")) for name in key] for row in rows]
         return pa.array(["|".join(parts).encode() for parts in texts], pa.binary())
     return None  # raw records: their key is not known before they are decoded

@@ -122,6 +122,8 @@ class Ticker:
         engine = job.engine
         inputs = [Input(topic, job.spec.schema(topic), tuple(engine.columns[topic])) for topic in engine.topics]
         self._intake.join(job.name, inputs, job.spec.start, positions)
+        for topic, offsets in self._intake.positions(job.name).items():
+            engine.expect(topic, offsets)
         job.totals = replace(job.totals, positions=self._intake.positions(job.name))
 
     def _is_congested(self, job: str) -> bool:

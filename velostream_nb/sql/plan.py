@@ -48,7 +48,7 @@ class Source(Node):
 
     stream: StreamInfo
     delay_us: int
-    idle_us: int | None
+    idle_us: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from velostream_nb.core.records import TS
 from velostream_nb.sql.bounds import interval_us, unit_us
 from velostream_nb.sql.plan import Node, Project, Window, WindowAggregate
 from velostream_nb.sql.plan_over import has_window
-from velostream_nb.sql.scope import Scope, columns_of, is_column, named, text
+from velostream_nb.sql.scope import Scope, is_column, named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner

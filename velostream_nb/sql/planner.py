@@ -18,6 +18,9 @@ from velostream_nb.sql.plan_over import has_window, plan_over
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
 from velostream_nb.sql.statements import Query, StartJob
 
+IDLE_TIMEOUT = "10s"
+"""A partition silent for so long no longer holds the watermark back, or an empty one would hold it for ever."""
+
 Items = list[tuple[exp.Expr, str]]
 """Bound expressions with their output names."""
 
@@ -203,7 +206,7 @@ class Planner:
             columns = [c for c in columns if c in self._only.get(info.topic, set()) or c == info.schema.time_column]
         timed = info.schema.time_column
         delay = info.options.get("watermark.delay", self.settings.get("watermark.delay", "0s"))
-        idle = info.options.get("idle.timeout", self.settings.get("idle.timeout"))
+        idle = info.options.get("idle.timeout", self.settings.get("idle.timeout", IDLE_TIMEOUT))
         return Source(
             inputs=(),
             columns=tuple(columns),
@@ -211,7 +214,7 @@ class Planner:
             time={timed: 0} if timed else {},
             stream=info,
             delay_us=parse_duration_us(delay),
-            idle_us=parse_duration_us(idle) if idle else None,
+            idle_us=parse_duration_us(idle),
         )
 
     def _mark_used(self, scope: Scope) -> Callable[[str], None]:
