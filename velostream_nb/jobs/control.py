@@ -118,13 +118,16 @@ class JobControl:
 
         def begin() -> None:
             self._check_name_free(spec.name, or_replace=or_replace)
-            runner.ticker.start(job, ready=lambda: self._prepare_output(job, options))
+            runner.ticker.start(job, ready=lambda: self._prepare_output(job, options, or_replace=or_replace))
 
         runner.call(begin)
         return job
 
-    def _prepare_output(self, job: RunningJob, options: Mapping[str, str]) -> None:
-        """Make the output topic, or check that the job's columns fit the one there is."""
+    def _prepare_output(self, job: RunningJob, options: Mapping[str, str], *, or_replace: bool) -> None:
+        """Make the output topic, or check that the job's columns fit the one there is.
+
+        ``OR REPLACE`` empties the topic, as it does a table elsewhere, unless others have written or read it.
+        """
         topic, schema = job.spec.output, output_schema(job.engine.output_schema, job.engine.key)
         if not topic:
             return
@@ -144,10 +147,20 @@ class JobControl:
                 f"job {others[0].name} writes {topic!r} with other columns: {', '.join(known.names)}",
                 hint="give both queries the same columns and types, or choose another 'output.topic'",
             )
+        if or_replace and not others and self._only_writer(job.name, topic):
+            self._broker.delete_topic(topic)
         if self._broker.exists(topic):
             self._broker.set_schema(topic, schema)
         else:
             self._broker.create_topic(topic, retention=retention(options), schema=schema)
+
+    def _only_writer(self, name: str, topic: str) -> bool:
+        """Has all that ever was in the topic come from the job of that name, and does no other job read it?"""
+        job = self._ticker.jobs.get(name)
+        if job is None or job.spec.output != topic or not self._broker.exists(topic):
+            return False
+        read = any(topic in j.spec.inputs for j in self.jobs() if j is not job and j.state in LIVE)
+        return not read and self._broker.topic(topic).latest == job.totals.rows_out
 
     def _check_name_free(self, name: str, *, or_replace: bool) -> None:
         known = self._ticker.jobs.get(name)

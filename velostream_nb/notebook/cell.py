@@ -160,8 +160,7 @@ def _report(step: Step, result: Result | None) -> Report:
     if step.action is Action.REPLACE:
         assert step.job is not None  # by `decide`
         started = result.message.removeprefix("started job ")
-        kept = f"; {step.job.output} keeps what the earlier one wrote" if step.job.rows_out else ""
-        return Report(f"replaced job {started}{kept}", job=result.job)
+        return Report(f"replaced job {started}", job=result.job)
     return Report(result.message, job=result.job, news=False)
 
 
