@@ -84,8 +84,8 @@ def demo(
             if dashboard:
                 show.serve(port)
             show.begin()
-            length = f"{minutes:g} minutes, or until Ctrl-C" if minutes else "until Ctrl-C"
-            click.echo(f"{len(show.outputs)} jobs run for {length}.")
+            length = f"for {minutes:g} minutes, or until Ctrl-C" if minutes else "until Ctrl-C"
+            click.echo(f"Running {show.jobs} job{'s' * (show.jobs != 1)} {length}.")
             show.go_on(stopped, minutes * 60 or None)
         if summary is not None:
             write_summary(summary, show.summary())
@@ -109,6 +109,7 @@ class Show:
         self._stack = ExitStack()
         self.session = self._stack.enter_context(Session())
         self.url: str | None = None
+        self.jobs = 0
         self.outputs: tuple[str, ...] = ()
         self.feed = MarketFeed(self.session, market_config(None, scenario=scenario, seed=seed), speed=speed)
         self._tally = Tally(self.session, speed=speed)
@@ -140,7 +141,8 @@ class Show:
     def _start_jobs(self) -> None:
         if not self.outputs:
             self.session.sql(self._text)
-            self.outputs = tuple(dict.fromkeys(info.output for info in self.session.jobs()))
+            infos = self.session.jobs()
+            self.jobs, self.outputs = len(infos), tuple(dict.fromkeys(info.output for info in infos))
 
     def go_on(self, stopped: Stopped, seconds: float | None) -> None:
         """Wait for the end of the time, a signal, or a market that broke."""
