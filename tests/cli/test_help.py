@@ -22,7 +22,7 @@ def test_the_commands_are_listed_in_the_order_of_a_first_day(cli: Run) -> None:
     result = cli("--help")
     listed = [line.split()[0] for line in result.stdout.split("Commands:\n")[1].splitlines() if line.startswith("  ")]
     assert listed == ["demo", "run", "generate", "sql", "server", "jobs", "topics", "stop", "tail", "version"]
-    assert "...\n" not in result.stdout, "a short help is cut"
+    assert "..." not in result.stdout.split("Commands:")[1], "a short help is cut"
 
 
 @pytest.mark.parametrize("name", SHOWN)
