@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from velostream_nb.core.errors import BindError, StateError, VeloError
+from velostream_nb.core.errors import BindError, StateError, VeloError, did_you_mean
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -24,6 +24,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _RESULT_ROWS = 1 << 30
 
 
+_ABSENT = r'(\S+) does not exist!(?: Did you mean "(.+?)"\?)?'
+
+
 class EvaluationError(VeloError):
     """DuckDB could not compute some row of a batch (a failed cast, an overflow); internal to the engine."""
 
@@ -31,9 +34,20 @@ class EvaluationError(VeloError):
 def map_error(error: duckdb.Error, *, compiling: bool) -> VeloError:
     """Our error for one of DuckDB's; `compiling` says whether rows were involved."""
     message = _plain(str(error))
-    if compiling:
-        return BindError(message)
-    return EvaluationError(message)
+    if not compiling:
+        return EvaluationError(message)
+    if found := re.match(
+        r'Referenced column "(.+?)" not found in FROM clause!? *(?:Candidate bindings: (.*))?', message
+    ):
+        known = re.findall(r'"([^"]+)"', found[2] or "")
+        return BindError(f"unknown column {found[1]!r}", hint=did_you_mean(found[1], known))
+    if found := re.match(rf"[A-Z][a-z ]+ Function with name {_ABSENT}", message, re.IGNORECASE):
+        return BindError(f"unknown function {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None)
+    if found := re.match(f"Table with name {_ABSENT}", message):
+        return BindError(
+            f"unknown stream or topic {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None
+        )
+    return BindError(message)
 
 
 def _plain(message: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
+from velostream_nb.core.errors import Place, VeloError
 from velostream_nb.engine.duck import Duck, map_error, quote
 from velostream_nb.engine.numbers import whole_numbers
 from velostream_nb.sql.pull import pull_sql
@@ -31,6 +33,17 @@ def pull(query: Query, tables: Mapping[str, pa.Table], *, now_us: int) -> pa.Tab
         try:
             return whole_numbers(duck.arrow(sql))
         except duckdb.Error as error:
-            raise map_error(error, compiling=True) from error
+            raise _placed(map_error(error, compiling=True), query.source) from error
     finally:
         duck.close()
+
+
+def _placed(error: VeloError, source: str) -> VeloError:
+    """The error at the first place in the text where the name that it quotes stands."""
+    quoted = re.search(r"unknown \w+(?: or topic)? '(.+?)'", error.message)
+    found = quoted and re.search(rf"(?<!\w){re.escape(quoted[1])}(?!\w)", source)
+    if found:
+        before = source[: found.start()]
+        column = found.start() - (before.rfind("\n") + 1) + 1
+        error.place = Place(source, before.count("\n") + 1, column, len(found[0]))
+    return error
