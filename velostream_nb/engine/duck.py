@@ -25,6 +25,9 @@ _RESULT_ROWS = 1 << 30
 
 
 _ABSENT = r'(\S+) does not exist!(?: Did you mean "(.+?)"\?)?'
+_NO_COLUMN = re.compile(r'Referenced column "(.+?)" not found in FROM clause!? *(?:Candidate bindings: (.*))?')
+_NO_FUNCTION = re.compile(rf"[a-z ]+ Function with name {_ABSENT}", re.IGNORECASE)
+_NO_TABLE = re.compile(f"Table with name {_ABSENT}")
 
 
 class EvaluationError(VeloError):
@@ -36,17 +39,12 @@ def map_error(error: duckdb.Error, *, compiling: bool) -> VeloError:
     message = _plain(str(error))
     if not compiling:
         return EvaluationError(message)
-    if found := re.match(
-        r'Referenced column "(.+?)" not found in FROM clause!? *(?:Candidate bindings: (.*))?', message
-    ):
+    if found := _NO_COLUMN.match(message):
         known = re.findall(r'"([^"]+)"', found[2] or "")
         return BindError(f"unknown column {found[1]!r}", hint=did_you_mean(found[1], known))
-    if found := re.match(rf"[A-Z][a-z ]+ Function with name {_ABSENT}", message, re.IGNORECASE):
-        return BindError(f"unknown function {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None)
-    if found := re.match(f"Table with name {_ABSENT}", message):
-        return BindError(
-            f"unknown stream or topic {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None
-        )
+    for pattern, what in ((_NO_FUNCTION, "function"), (_NO_TABLE, "stream or topic")):
+        if found := pattern.match(message):
+            return BindError(f"unknown {what} {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None)
     return BindError(message)
 
 
