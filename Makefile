@@ -45,11 +45,13 @@ $(BIN)/python:
 
 # the stamps are newer than pyproject.toml exactly when what it names is installed
 $(STAMP): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@echo "installing velostream_nb into $(VENV): a minute, once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
 $(TESTED): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@echo "installing velostream_nb and what its tests need into $(VENV): a minute, once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@ $(STAMP)
 
 # browser tests drive a real Chromium; without one they are skipped, except where CI asks for everything

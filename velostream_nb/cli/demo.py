@@ -84,7 +84,7 @@ def demo(
             if dashboard:
                 show.serve(port)
             show.begin()
-            length = f"for {minutes:g} minutes, or until Ctrl-C" if minutes else "until Ctrl-C"
+            length = f"for {minutes:g} minute{'s' * (minutes != 1)}, or until Ctrl-C" if minutes else "until Ctrl-C"
             click.echo(f"Running {show.jobs} job{'s' * (show.jobs != 1)} {length}.")
             show.go_on(stopped, minutes * 60 or None)
         if summary is not None:
