@@ -64,7 +64,7 @@ class JobServer:
         self._socket = _listen(ip, port)
         self.port: int = self._socket.getsockname()[1]
         self._service = Service(session)
-        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._ready: Future[None] = Future()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="velo-server", daemon=True)
 
@@ -97,9 +97,6 @@ class JobServer:
     def stop(self) -> None:
         """Stop answering, end the dashboards' kernels, free the port. Safe to call twice, and before `start`."""
         self._stop.set()
-        if self._ready.done() and not self._ready.exception() and self._thread.is_alive():
-            loop = self._ready.result()
-            loop.call_soon_threadsafe(lambda: None)  # wakes it up to see that it should stop
         if self._thread.ident is not None:
             self._thread.join(STOP_TIMEOUT_S)
         self._socket.close()
@@ -127,7 +124,6 @@ class JobServer:
     async def _serve(self, scratch: Path) -> None:
         from velostream_nb.server.application import make_app
 
-        loop = asyncio.get_running_loop()
         app = make_app(
             self._service,
             ip=self.ip,
@@ -139,7 +135,7 @@ class JobServer:
             remote=not _is_loopback(self.ip),
         )
         http = self._answer_requests(app)
-        self._ready.set_result(loop)
+        self._ready.set_result(None)
         await asyncio.to_thread(self._stop.wait)
         await _shut(app, http)
 
