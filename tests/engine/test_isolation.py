@@ -26,6 +26,9 @@ QUERIES = {
     "over": "SELECT text::INT - LAG(text::INT, 1, 0) OVER (PARTITION BY k ORDER BY timestamp) AS v FROM s",
     "running": "SELECT SUM(text::INT) OVER (PARTITION BY k ORDER BY timestamp) AS v FROM s",
     "window": "SELECT SUM(text::INT) AS v, window_end FROM s GROUP BY TUMBLE(timestamp, INTERVAL '2' SECOND)",
+    "window that keeps rows": (
+        "SELECT COUNT(DISTINCT text::INT) AS v, window_end FROM s GROUP BY TUMBLE(timestamp, INTERVAL '2' SECOND)"
+    ),
     "join": "SELECT a.text::INT + b.text::INT AS v FROM s a JOIN s b ON a.k = b.k AND a.timestamp = b.timestamp",
 }
 

@@ -141,6 +141,13 @@ class Duck:
         except duckdb.Error as error:
             raise map_error(error, compiling=False) from error
 
+    def change(self, sql: str) -> int:
+        """Execute an INSERT or DELETE; how many rows it touched."""
+        try:
+            return int(self._con.execute(sql).fetchall()[0][0])
+        except duckdb.Error as error:
+            raise map_error(error, compiling=False) from error
+
     def evaluate(self, sql: str) -> pa.Table:
         """Execute over the rows of feeds; EvaluationError when a row cannot be computed."""
         try:
@@ -189,8 +196,9 @@ class Statement:
     def rows(self, *numbers: int) -> pa.Table:
         return self._duck.evaluate(self._call(numbers))
 
-    def run(self, *numbers: int) -> None:
-        self._duck.run(self._call(numbers))
+    def run(self, *numbers: int) -> int:
+        """Execute an INSERT or DELETE; how many rows it touched."""
+        return self._duck.change(self._call(numbers))
 
     def _call(self, numbers: tuple[int, ...]) -> str:
         arguments = f"({', '.join(map(str, numbers))})" if numbers else ""

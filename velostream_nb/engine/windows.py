@@ -11,16 +11,16 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from velostream_nb.core.errors import BindError
+from velostream_nb.core.errors import BindError, JobFailedError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import POS, TS
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s
-from velostream_nb.engine.duck import Duck, quote, quoted
+from velostream_nb.engine.duck import Duck, EvaluationError, quote, quoted
 from velostream_nb.engine.node import Operator, shown
 from velostream_nb.sql import plan
 
-_COMPACT_ROWS = 20_000
-"""Partial states are merged when so many more than after the last merge have piled up."""
+_COMPACT_ROWS = 4_096
+"""Partial states are merged when they are so many more than twice those that the last merge left."""
 
 
 class WindowAggregate(Operator):
@@ -46,14 +46,17 @@ class WindowAggregate(Operator):
         if not self.keeps_rows:
             self._finals = [f"finalize(combine_aggr({quote(n)})) AS {quote(n)}" for n in self._names]
         self._insert = duck.prepare(f"INSERT INTO {self._state} {self._partial}")
+        # kept rows are aggregated when their window closes: what cannot be computed must show when it comes
+        calls = ", ".join(call for call, _ in node.aggregates)
+        self._check = duck.prepare(f"SELECT {calls} FROM {self._feed.name} AS __in") if self.keeps_rows else None
         self._close = duck.prepare(self._close_sql())
         self._delete = duck.prepare(f"DELETE FROM {self._state} WHERE {self._last_end('__slice')} <= $1")
         self.schema = duck.schema_of(self._close_sql().replace("$1", "0").replace("$2", "0"))
         self.schema = self.schema.append(pa.field(TS, pa.int64())).append(pa.field(POS, pa.int64()))
         self._closed_us = WATERMARK_MIN_US
         self._emitted = 0
-        self._piled = 0
-        self._floor_rows = 0
+        self._rows = 0
+        self._merged_rows = 0
 
     def _exports(self) -> bool:
         """Can DuckDB export the states of all the aggregates?"""
@@ -104,12 +107,12 @@ class WindowAggregate(Operator):
     def _close_sql(self) -> str:
         """Rows of the windows that end in (closed, watermark]: parameters $1 and $2."""
         w = self.node.window
+        first, last = self._first_end("__slice"), self._last_end("__slice")
         if w.size_us == w.slide_us:
-            ends, relation = self._last_end("__slice"), self._state
-            relation = f"(SELECT *, {ends} AS __end FROM {self._state} WHERE {ends} <= $2)"
-        else:
-            ends = f"unnest(range({self._first_end('__slice')}, {self._last_end('__slice')} + 1, {w.slide_us}))"
-            relation = f"(SELECT *, {ends} AS __end FROM {self._state} WHERE {self._first_end('__slice')} <= $2)"
+            relation = f"(SELECT *, {last} AS __end FROM {self._state} WHERE {last} <= $2)"
+        else:  # only the ends that close now: what has closed is on the grid of ends
+            ends = f"range(greatest({first}, $1::BIGINT + {w.slide_us}), least({last}, $2::BIGINT) + 1, {w.slide_us})"
+            relation = f"(SELECT *, unnest({ends}) AS __end FROM {self._state} WHERE {first} <= $2)"
         keys = quoted(self._keys) + ", " if self._keys else ""
         start = f"make_timestamp(__end - {w.size_us}) AS window_start, make_timestamp(__end) AS window_end"
         finals = "".join(f", {f}" for f in self._finals)
@@ -128,36 +131,35 @@ class WindowAggregate(Operator):
         edge = self._edge(delta.watermark_us)
         if edge > self._closed_us:
             rows = self._finish(edge)
-        elif self._piled > _COMPACT_ROWS + 2 * self._floor_rows and not self.keeps_rows:
+        if self._rows > _COMPACT_ROWS + 2 * self._merged_rows and not self.keeps_rows:
             self._compact()
         return Delta(rows, delta.watermark_us)
 
     def _add(self, delta: Delta) -> None:
         parts = []
+        dropped = 0
         if delta.rows.num_rows:
             always = np.full(delta.rows.num_rows, WATERMARK_MIN_US, dtype=np.int64)
             parts.append(delta.rows.append_column(WM, pa.array(always)))
-        late = self._admit(delta.late) if delta.late is not None else None
-        if late is not None:
-            parts.append(late)
-        if parts:
-            self._feed.rows = concat(parts)
-            self._insert.run()
-            self._piled += self._feed.rows.num_rows if self.keeps_rows else 64
+        if delta.late is not None:
+            admitted = self._admitted(delta.late)
+            parts.append(admitted)
+            dropped = delta.late.num_rows - admitted.num_rows
+        self._feed.rows = concat(parts)
+        if self._feed.rows.num_rows:
+            if self._check is not None:
+                self._check.rows()
+            self._rows += self._insert.run()
+        self.account.late += dropped  # last: a step that fails counts nothing
 
-    def _admit(self, late: pa.Table) -> pa.Table | None:
+    def _admitted(self, late: pa.Table) -> pa.Table:
         """Late rows that one of their windows still takes, their watermark rounded down to a window's end."""
         w = self.node.window
         ts, wm = int64s(late, TS), int64s(late, WM)
         last_end = ts - (ts - w.offset_us) % w.slide_us + w.size_us
-        open_ = last_end > wm
-        if delta_dropped := int((~open_).sum()):
-            self.account.late += delta_dropped
-        if not open_.any():
-            return None
         floor = wm - (wm - w.offset_us - w.size_us) % w.slide_us
         index = late.schema.get_field_index(WM)
-        return late.set_column(index, WM, pa.array(floor)).filter(pa.array(open_))
+        return late.set_column(index, WM, pa.array(floor)).filter(pa.array(last_end > wm))
 
     def _edge(self, watermark_us: int) -> int:
         """The latest window end at or before the watermark."""
@@ -167,12 +169,13 @@ class WindowAggregate(Operator):
         return watermark_us - (watermark_us - w.offset_us - w.size_us) % w.slide_us
 
     def _finish(self, edge: int) -> pa.Table:
-        first = self._closed_us
-        out = self._close.rows(first, edge)
-        self._delete.run(edge)
+        try:
+            out = self._close.rows(self._closed_us, edge)
+        except EvaluationError as error:  # no row of this tick is at fault, so none can be set aside
+            raise JobFailedError(f"a window could not be computed: {error.message}") from error
+        self._rows -= self._delete.run(edge)
+        self._merged_rows = min(self._merged_rows, self._rows)
         self._closed_us = edge
-        if not self.keeps_rows:
-            self._floor_rows = self._piled = 0
         ends = out.column("window_end").cast(pa.int64()).to_numpy()
         order = np.argsort(ends, kind="stable")
         out = out.take(pa.array(order))
@@ -187,8 +190,7 @@ class WindowAggregate(Operator):
         self.duck.run(f"DELETE FROM {self._state}")
         self.duck.run(f"INSERT INTO {self._state} SELECT * FROM __merged")
         self.duck.run("DROP TABLE __merged")
-        self._floor_rows = int(self.duck.value(f"SELECT count(*) FROM {self._state}"))
-        self._piled = 0
+        self._rows = self._merged_rows = int(self.duck.value(f"SELECT count(*) FROM {self._state}"))
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -203,15 +205,15 @@ class WindowAggregate(Operator):
         return f"{kind} by {keys}: {calls}; keeps {held}"
 
     def tables(self) -> dict[str, pa.Table]:
-        return {"window": pa.table({"closed_us": [self._closed_us], "emitted": [self._emitted]})}
+        return {"window": pa.table({"closed_us": [self._closed_us], "emitted": [self._emitted], "rows": [self._rows]})}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         row = tables["window"].to_pylist()[0]
         self._closed_us, self._emitted = row["closed_us"], row["emitted"]
+        self._rows = row["rows"]
 
     def native(self) -> dict[str, str]:
         return {"slices": self._state}
 
     def state_size(self) -> tuple[int, int]:
-        rows = int(self.duck.value(f"SELECT count(*) FROM {self._state}"))
-        return rows, rows * 48 * (2 + len(self._keys) + len(self._names))
+        return self._rows, self._rows * 48 * (2 + len(self._keys) + len(self._names))
