@@ -29,9 +29,7 @@ def session() -> Session:
 def load_ipython_extension(ip: Any) -> None:
     """Register magics, completion and the live card of jobs. Loading twice does no harm."""
     unload_magics(ip)
-    magics = VeloMagics(ip, default)
-    ip.register_magics(magics)
-    ip.configurables.append(magics)
+    ip.register_magics(VeloMagics(ip, default))
     install_completion(ip, default.peek)
     ip.display_formatter.mimebundle_formatter.for_type(JobHandle, _show_handle)
     # before the session's own finalizer: the pump must not look at a session that is going away

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from velostream_nb.core.model import SessionLike
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 FRESH_US = 1_000_000
 """For so long a snapshot is used without a second look."""
@@ -101,6 +104,7 @@ class Snapshot:
         try:
             names = look(session)
         except VeloError:  # closed, or its server is away: what was known is better than nothing
+            logger.debug("no look at the session", exc_info=True)
             return
         if session is self._of:
             self._names, self._read_us = names, monotonic_ns() // 1_000

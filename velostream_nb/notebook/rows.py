@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.notebook.values import NULL, is_number, shorten, texts
+from velostream_nb.notebook.values import is_number, shorten, texts
 from velostream_nb.widgets.text import escape
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Rows:
         body = "".join(
             "<tr>"
             + "".join(
-                f"<td{_class(n=n, p=self._whole, z=cell == NULL)}>{escape(cell)}</td>"
+                f"<td{_class(n=n, p=self._whole, z=cell is None)}>{escape(_written(cell))}</td>"
                 for cell, n in zip(row, numeric, strict=True)
             )
             + "</tr>"
@@ -82,17 +82,18 @@ class Rows:
         names, columns = self._cells()
         lines = []
         if names:
-            widths = [max(map(len, [name, *column])) for name, column in zip(names, columns, strict=True)]
+            plain = [list(map(_written, column)) for column in columns]
+            widths = [max(map(len, [name, *column])) for name, column in zip(names, plain, strict=True)]
             right = [is_number(self.table.schema.field(i).type) for i in range(len(names))]
             lines = [_line(names, widths, right), _line(["-" * w for w in widths], widths, right)]
-            lines += [_line(row, widths, right) for row in zip(*columns, strict=True)]
+            lines += [_line(row, widths, right) for row in zip(*plain, strict=True)]
         return "\n".join([*lines, f"({self._foot()})"])
 
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
+    def _cells(self) -> tuple[list[str], list[list[str | None]]]:
         shown = self.table.slice(0, self._limit)
         names = [str(name) for name in self.table.column_names[:MAX_COLUMNS]]
         if self._whole:
-            columns = [[str(v) if v is not None else NULL for v in c.to_pylist()] for c in shown.columns[:MAX_COLUMNS]]
+            columns = [[None if v is None else str(v) for v in c.to_pylist()] for c in shown.columns[:MAX_COLUMNS]]
         else:
             columns = [texts(column) for column in shown.columns[:MAX_COLUMNS]]
         return [shorten(name) for name in names], columns
@@ -141,6 +142,10 @@ def _nullable_types() -> dict[pa.DataType, Any]:
     signed = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
     unsigned = {pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype()}
     return {**signed, **unsigned, pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+
+
+def _written(cell: str | None) -> str:
+    return "NULL" if cell is None else cell
 
 
 def _class(**on: bool) -> str:

@@ -11,22 +11,22 @@ from typing import Any
 
 import pyarrow as pa
 
-NULL = "NULL"
 MAX_CHARS = 120
 """Characters of one cell; the rest is cut off."""
 
 _MAX_DECIMALS = 6
+_CENTS = 2
 _GROUP_FROM = 10_000
 """Four-digit numbers are read more easily without a separator, as years are."""
 
 
-def texts(column: pa.ChunkedArray) -> list[str]:
-    """One text a row; NULL as `NULL`. Line ends and other control characters become visible."""
+def texts(column: pa.ChunkedArray) -> list[str | None]:
+    """One text a row; None for NULL, which is not the text "NULL". Line ends and other control characters become visible."""
     kind = column.type
     values = column.to_pylist()
     known = [value for value in values if value is not None]
     write = _writer(kind, known)
-    return [NULL if value is None else shorten(write(value)) for value in values]
+    return [None if value is None else shorten(write(value)) for value in values]
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -71,6 +71,7 @@ def _numbers(known: Sequence[float | Decimal]) -> Callable[[float | Decimal], st
     if largest >= 1e15 or smallest < 1e-4:
         return lambda value: f"{value:.6g}"
     decimals = 0
+    # cents are always shown, further decimals as long as they say something
     while decimals < _MAX_DECIMALS and any(_lossy(value, decimals) for value in finite):
         decimals += 1
     group = "," if largest >= _GROUP_FROM else ""
@@ -78,8 +79,9 @@ def _numbers(known: Sequence[float | Decimal]) -> Callable[[float | Decimal], st
 
 
 def _lossy(value: float, decimals: int) -> bool:
-    """Would so few decimals hide anything of the first six digits?"""
-    return not math.isclose(round(value, decimals), value, rel_tol=5e-6, abs_tol=0.0)
+    """Would so few decimals hide cents, or anything of the first six digits?"""
+    digits = 6 if decimals >= _CENTS else 12
+    return not math.isclose(round(value, decimals), value, rel_tol=0.5 * 10 ** (1 - digits), abs_tol=0.0)
 
 
 def _times(known: Sequence[dt.datetime]) -> Callable[[dt.datetime], str]:
