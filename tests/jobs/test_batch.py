@@ -57,10 +57,11 @@ def test_a_run_reads_to_the_end_and_closes_the_windows(tmp_path: Path) -> None:
         "price": 500.0,
         "timestamp": START_MS + 500_000,
     }
-    expected = duckdb.sql(
-        f"SELECT symbol, count(*) AS n, sum(volume)::BIGINT AS volume FROM '{source}' "
-        "GROUP BY symbol, timestamp // 10000 ORDER BY ALL"
-    ).fetchall()
+    with duckdb.connect() as con:
+        expected = con.execute(
+            f"SELECT symbol, count(*) AS n, sum(volume)::BIGINT AS volume FROM '{source}' "
+            "GROUP BY symbol, timestamp // 10000 ORDER BY ALL"
+        ).fetchall()
     got = [(row["symbol"], row["n"], row["volume"]) for row in read_lines(tmp_path / "out" / "windows.jsonl")]
     assert sorted(got) == expected
     assert [p.fraction for p in seen] == sorted(p.fraction for p in seen)

@@ -62,7 +62,8 @@ class VeloGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with a hint."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], self.list_commands(ctx)) or ""
+            shown = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+            hint = did_you_mean(args[0], shown) or ""
             raise click.UsageError(f"unknown command {args[0]!r}; {hint}".rstrip("; "), ctx)
         return super().resolve_command(ctx, args)
 
