@@ -361,6 +361,16 @@ def test_jobs_and_their_life(nb: Notebook) -> None:
     assert "(1 job: 1 paused)" in nb.cell("%velo jobs").text
 
 
+def test_late_and_rejected_rows_are_shown_where_there_are_any(nb: Notebook) -> None:
+    nb.cell("%%velo_sql --wait\nSTART JOB all_ AS SELECT price FROM trades")
+    assert "rejected" not in nb.cell("%velo jobs").text
+    nb.session.produce("trades", [b"{broken"])
+    nb.session.drain()
+    head, _, row = nb.cell("%velo jobs").text.splitlines()[:3]
+    assert head.split()[-1] == "rejected"
+    assert row.split()[-1] == "1"
+
+
 def test_no_job_is_touched_when_one_name_is_wrong(nb: Notebook) -> None:
     nb.cell(f"%%velo_sql\n{DEAR}")
     nb.fails("%velo stop dear daer", UnknownJobError)

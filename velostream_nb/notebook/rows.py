@@ -25,7 +25,7 @@ STYLE = """<style>
   border: 1px solid var(--l); border-radius: 6px; vertical-align: top; }
 .velo-rows .box table { border-collapse: separate; border-spacing: 0; border: 0; margin: 0; font-size: inherit;
   font-variant-numeric: tabular-nums; table-layout: auto; }
-.velo-rows .box :is(th, td) { padding: 3px 12px; border: 0; border-bottom: 1px solid var(--l); text-align: left;
+.velo-rows .box :is(th, td) { padding: 3px 10px; border: 0; border-bottom: 1px solid var(--l); text-align: left;
   vertical-align: top; white-space: nowrap; max-width: 62ch; overflow: hidden; text-overflow: ellipsis; }
 .velo-rows .box th { position: sticky; top: 0; font-weight: 600; background: var(--jp-layout-color2, #f1f3f7); }
 .velo-rows .box tbody tr { background: var(--jp-layout-color1, #fff); }
@@ -33,6 +33,7 @@ STYLE = """<style>
 .velo-rows .box tbody tr:last-child td { border-bottom: 0; }
 .velo-rows .box :is(th, td).n { text-align: right; }
 .velo-rows .box td.p { white-space: pre-wrap; max-width: 110ch; }
+.velo-rows .box td.m { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .velo-rows .box td.z { color: var(--d); font-style: italic; }
 .velo-rows .line { padding: 1px 2px; }
 .velo-rows .foot { color: var(--d); padding: 3px 2px 0; font-size: 11.5px; }
@@ -46,7 +47,7 @@ class Rows:
         table: all rows.
         caption: a few words for the line under the table; None counts the rows.
         limit: rows shown.
-        whole: texts are shown in full, on several lines where needed (plans).
+        whole: texts are shown in full, on several lines where needed.
     """
 
     def __init__(
@@ -66,12 +67,7 @@ class Rows:
         numeric = [is_number(self.table.schema.field(i).type) for i in range(len(names))]
         head = "".join(f"<th{_class(n=n)}>{escape(name)}</th>" for name, n in zip(names, numeric, strict=True))
         body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td{_class(n=n, p=self._whole, z=cell is None)}>{escape(_written(cell))}</td>"
-                for cell, n in zip(row, numeric, strict=True)
-            )
-            + "</tr>"
+            f"<tr>{''.join(self._td(cell, number=n) for cell, n in zip(row, numeric, strict=True))}</tr>"
             for row in zip(*columns, strict=True)
         )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -88,6 +84,12 @@ class Rows:
             lines = [_line(names, widths, right), _line(["-" * w for w in widths], widths, right)]
             lines += [_line(row, widths, right) for row in zip(*plain, strict=True)]
         return "\n".join([*lines, f"({self._foot()})"])
+
+    def _td(self, cell: str | None, *, number: bool) -> str:
+        # such as SQL, whose columns stand below each other only in a font of one width
+        many_lined = cell is not None and "\n" in cell
+        kinds = _class(n=number, p=self._whole and not number, m=many_lined, z=cell is None)
+        return f"<td{kinds}>{escape(_written(cell))}</td>"
 
     def _cells(self) -> tuple[list[str], list[list[str | None]]]:
         shown = self.table.slice(0, self._limit)

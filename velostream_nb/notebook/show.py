@@ -32,17 +32,25 @@ class Line:
 
 
 def show(reports: Iterable[Report], session: Session, *, max_rows: int) -> None:
-    """Display what the statements of a cell did, in order."""
+    """Display what the statements of a cell did, in order; messages that follow each other are one block."""
+    messages: list[str] = []
+
+    def flush() -> None:
+        if messages:
+            display(Line("\n".join(messages)))
+            messages.clear()
+
     for report in reports:
+        if report.table is None and report.news:
+            messages.append(report.message)
         if report.table is not None:
+            flush()
             caption = None if report.message.split(" ")[0].isdigit() else report.message
             display(Rows(report.table, caption, limit=max_rows, whole=report.plan))
         elif report.job is not None:
-            if report.news:
-                display(Line(report.message))
+            flush()
             show_job(session, report.job)
-        else:
-            display(Line(report.message))
+    flush()
 
 
 def show_job(session: Session, name: str) -> None:

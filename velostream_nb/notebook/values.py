@@ -21,7 +21,7 @@ _GROUP_FROM = 10_000
 
 
 def texts(column: pa.ChunkedArray) -> list[str | None]:
-    """One text a row; None for NULL, which is not the text "NULL". Line ends and other control characters become visible."""
+    """One text a row, control characters made visible; None for NULL, which is not the text "NULL"."""
     kind = column.type
     values = column.to_pylist()
     known = [value for value in values if value is not None]

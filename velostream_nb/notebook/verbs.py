@@ -75,26 +75,27 @@ def _jobs(context: Context, line: str) -> None:
     if not jobs:
         display(Line("no jobs yet: %%velo_sql with START JOB name AS SELECT … starts one"))
         return
-    display(Rows(jobs_table(jobs), _counted(jobs)))
+    display(Rows(jobs_table(jobs), _counted(jobs), limit=len(jobs), whole=True))
 
 
 def jobs_table(jobs: list[JobInfo]) -> pa.Table:
-    """One row a job, as ``%velo jobs`` shows it."""
-    return pa.table(
-        {
-            "job": [job.name for job in jobs],
-            "state": [job.state.value for job in jobs],
-            "from": [", ".join(job.inputs) for job in jobs],
-            "to": [job.output for job in jobs],
-            "rows in": pa.array([job.rows_in for job in jobs], pa.int64()),
-            "rows out": pa.array([job.rows_out for job in jobs], pa.int64()),
-            "rows/s": pa.array([round(job.rate) for job in jobs], pa.int64()),
-            "waiting": pa.array([job.lag_rows for job in jobs], pa.int64()),
-            "late": pa.array([job.late for job in jobs], pa.int64()),
-            "rejected": pa.array([job.failed for job in jobs], pa.int64()),
-            **({"error": [job.error or "" for job in jobs]} if any(job.error for job in jobs) else {}),
-        }
-    )
+    """One row a job, as ``%velo jobs`` shows it; late rows, rejected rows and errors only where there are any."""
+    columns: dict[str, list[Any]] = {
+        "job": [job.name for job in jobs],
+        "state": [job.state.value for job in jobs],
+        "from": [", ".join(job.inputs) for job in jobs],
+        "to": [job.output for job in jobs],
+        "in": [job.rows_in for job in jobs],
+        "out": [job.rows_out for job in jobs],
+        "rows/s": [round(job.rate) for job in jobs],
+        "waiting": [job.lag_rows for job in jobs],
+    }
+    faults: dict[str, list[Any]] = {
+        "late": [job.late for job in jobs],
+        "rejected": [job.failed for job in jobs],
+        "error": [job.error or "" for job in jobs],
+    }
+    return pa.table({**columns, **{name: values for name, values in faults.items() if any(values)}})
 
 
 def _counted(jobs: list[JobInfo]) -> str:
@@ -144,7 +145,8 @@ def _topics(context: Context, line: str) -> None:
             "columns": [", ".join(t.columns) or "(not known before the first look)" for t in topics],
         }
     )
-    display(Rows(table, f"{len(topics)} {'topic' if len(topics) == 1 else 'topics'}"))
+    count = f"{len(topics)} {'topic' if len(topics) == 1 else 'topics'}"
+    display(Rows(table, count, limit=len(topics), whole=True))
 
 
 def _describe(context: Context, line: str) -> None:
@@ -251,10 +253,10 @@ def _help(_context: Context, line: str) -> None:
     lines = [("%%velo_sql", "run the SQL of this cell; %%velo_sql? shows its options")]
     lines += [(verb.usage, verb.help) for verb in VERBS.values()]
     table = pa.table({"write": [usage for usage, _ in lines], "to": [text for _, text in lines]})
-    display(Rows(table, "more: %velo help COMMAND, SHOW FUNCTIONS", limit=len(lines)))
+    display(Rows(table, "more: %velo help COMMAND, SHOW FUNCTIONS", limit=len(lines), whole=True))
 
 
-MARKET_USAGE = "%velo market [start|stop|status] [--scenario NAME] [--speed X] [--seed N]"
+MARKET_USAGE = "%velo market [start|stop] [--scenario NAME] [--speed X] [--seed N]"
 
 VERBS: Mapping[str, Verb] = {
     "jobs": Verb("%velo jobs", "list the jobs", _jobs),
