@@ -21,6 +21,8 @@ FRESH_US = 1_000_000
 """For so long a snapshot is used without a second look."""
 PATIENCE_S = 0.015
 """How long one completion waits for a look at the session; a slow server is looked at in the background."""
+FIRST_PATIENCE_S = 0.2
+"""The same for the very first look, before which there is nothing to offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,13 @@ class Snapshot:
         if session is not self._of:
             self._of, self._names, self._read_us = session, Names(), None
         fresh = self._read_us is not None and monotonic_ns() // 1_000 - self._read_us < FRESH_US
+        patience_s = PATIENCE_S
         if not fresh and (self._thread is None or not self._thread.is_alive()):
+            patience_s = FIRST_PATIENCE_S if self._read_us is None else PATIENCE_S
             self._thread = threading.Thread(target=self._read, args=(session,), name="velo-names", daemon=True)
             self._thread.start()
         if not fresh and self._thread is not None:
-            self._thread.join(PATIENCE_S)
+            self._thread.join(patience_s)
         return self._names
 
     def _read(self, session: SessionLike) -> None:
