@@ -12,6 +12,7 @@ import velostream_nb as velo
 from velostream_nb.cli.app import velo as command_group
 from velostream_nb.cli.reference import markdown
 from velostream_nb.core.settings import SETTINGS
+from velostream_nb.notebook.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -25,7 +26,15 @@ def options_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"options": options_table, "commands": lambda: markdown(command_group)}
+def verbs_table() -> str:
+    lines = ["| write | to |", "| --- | --- |"]
+    for verb in VERBS.values():
+        usage = verb.usage.replace("|", "\\|")
+        lines.append(f"| `{usage}` | {verb.help} |")
+    return "\n".join(lines)
+
+
+TABLES = {"options": options_table, "verbs": verbs_table, "commands": lambda: markdown(command_group)}
 
 
 @pytest.mark.parametrize("name", TABLES)

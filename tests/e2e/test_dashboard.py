@@ -97,13 +97,17 @@ def test_a_second_tab_shows_the_same_stream_and_kernels_end_with_their_tabs(page
     other.wait_for_selector(".velo-stats tbody tr", timeout=60_000)
     assert len(kernels(demo)) >= 2
 
-    def same_prices():
-        mine, theirs = (
-            [row.split("\t")[:2] for row in p.inner_text(".velo-stats tbody").splitlines()] for p in (page, other)
-        )
-        return mine == theirs and len(mine) == 8
+    seen: list[dict[str, set[str]]] = [{}, {}]
 
-    wait_for(same_prices, 30, "both tabs showing the same last prices")
+    def share_prices():
+        """Every symbol has shown the same price in both tabs; each samples the stream at its own pace."""
+        for prices, tab in zip(seen, (page, other), strict=True):
+            for row in tab.inner_text(".velo-stats tbody").splitlines():
+                symbol, last, *_ = row.split("\t")
+                prices.setdefault(symbol, set()).add(last)
+        return len(seen[0]) == 8 and all(seen[0][symbol] & seen[1].get(symbol, set()) for symbol in seen[0])
+
+    wait_for(share_prices, 60, "both tabs showing the same prices")
     before = len(kernels(demo))
     other.close(run_before_unload=True)
     wait_for(lambda: len(kernels(demo)) < before, 15, "the kernel of the closed tab to end")

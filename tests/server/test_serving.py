@@ -11,12 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
 
 from tests.cli.conftest import plain_env, wait_until
 from velostream_nb.client import RemoteSession
 from velostream_nb.core.errors import ConfigError, ServerError
 from velostream_nb.jobs.session import Session
-from velostream_nb.server import JobServer
+from velostream_nb.server import JobServer, serving
 
 
 def test_it_ends_while_somebody_waits_for_rows_that_never_come() -> None:
@@ -143,3 +145,19 @@ def test_as_an_extension_of_a_jupyter_server_of_ones_own(tmp_path: Path) -> None
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_only_messages_to_closed_tabs_go_unreported():
+    reported = []
+
+    class Loop:
+        def default_exception_handler(self, context):
+            reported.append(context)
+
+    serving._quiet_goodbyes(Loop(), {"exception": WebSocketClosedError()})
+    serving._quiet_goodbyes(Loop(), {"exception": StreamClosedError()})
+    assert reported == []
+    other = {"exception": RuntimeError("news")}
+    serving._quiet_goodbyes(Loop(), other)
+    serving._quiet_goodbyes(Loop(), {"message": "no exception at all"})
+    assert reported == [other, {"message": "no exception at all"}]

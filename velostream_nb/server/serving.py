@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from velostream_nb.core.errors import ConfigError, ServerError
@@ -134,6 +134,7 @@ class JobServer:
             kernel_env={"VELO_SERVER": self.url, "VELO_TOKEN": self.token, "VELO_DASHBOARD": "1"},
             remote=not _is_loopback(self.ip),
         )
+        asyncio.get_running_loop().set_exception_handler(_quiet_goodbyes)
         http = self._answer_requests(app)
         self._ready.set_result(None)
         await asyncio.to_thread(self._stop.wait)
@@ -145,6 +146,15 @@ class JobServer:
         http = HTTPServer(app.web_app, max_body_size=MAX_BODY_BYTES, max_buffer_size=MAX_BODY_BYTES)
         http.add_socket(self._socket)
         return http
+
+
+def _quiet_goodbyes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A message that was on its way to a tab that has just closed is no news; all else is reported as usual."""
+    from tornado.iostream import StreamClosedError
+    from tornado.websocket import WebSocketClosedError
+
+    if not isinstance(context.get("exception"), (WebSocketClosedError, StreamClosedError)):
+        loop.default_exception_handler(context)
 
 
 async def _shut(app: DashboardApp, http: HTTPServer) -> None:
