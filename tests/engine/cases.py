@@ -50,6 +50,12 @@ CASES: dict[str, tuple[str, str]] = {
         "SELECT symbol, price FROM market_data "
         "QUALIFY volume > 100 AND price > LAG(price) OVER (PARTITION BY symbol ORDER BY __ts, __pos)",
     ),
+    "WHERE that names a window function filters afterwards": (
+        "SELECT symbol, price - LAG(price) OVER (PARTITION BY symbol ORDER BY timestamp) AS move FROM market_data "
+        "WHERE move > 1 AND volume < 1000",
+        "SELECT symbol, price - LAG(price) OVER (PARTITION BY symbol ORDER BY __ts, __pos) AS move FROM market_data "
+        "QUALIFY move > 1 AND volume < 1000",
+    ),
     "frames over two partitionings, after a filter": (
         "SELECT SUM(volume) OVER (PARTITION BY symbol ORDER BY timestamp ROWS 3 PRECEDING) AS s, "
         "MAX(price) OVER (PARTITION BY exchange ORDER BY timestamp ROWS 5 PRECEDING) AS m FROM market_data "
@@ -57,6 +63,12 @@ CASES: dict[str, tuple[str, str]] = {
         "SELECT SUM(volume) OVER (PARTITION BY symbol ORDER BY __ts, __pos ROWS 3 PRECEDING) AS s, "
         "MAX(price) OVER (PARTITION BY exchange ORDER BY __ts, __pos ROWS 5 PRECEDING) AS m FROM market_data "
         "WHERE volume < 1000",
+    ),
+    "filter by the name of a SELECT item, before the windows": (
+        "SELECT price * 2 AS doubled, LAG(price) OVER (PARTITION BY symbol ORDER BY timestamp) AS b FROM market_data "
+        "WHERE doubled > 200",
+        "SELECT price * 2 AS doubled, LAG(price) OVER (PARTITION BY symbol ORDER BY __ts, __pos) AS b FROM market_data "
+        "WHERE price * 2 > 200",
     ),
     "partition by an expression": (
         "SELECT price, LAG(price) OVER (PARTITION BY length(symbol) ORDER BY timestamp) AS b FROM market_data",

@@ -10,7 +10,7 @@ from velostream_nb.core.records import TS
 from velostream_nb.sql.bounds import interval_us, unit_us
 from velostream_nb.sql.plan import Node, Project, Window, WindowAggregate
 from velostream_nb.sql.plan_over import has_window
-from velostream_nb.sql.scope import Scope, is_column, named, text
+from velostream_nb.sql.scope import Scope, inlined, is_column, named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
@@ -242,7 +242,7 @@ class _Aggregation:
                 f"WHERE … >= timestamp() - {size / 1e6:g} s with GROUP BY is a hopping window of that size that "
                 f"slides by {slide / 1e6:g} s ('emit.every')"
             )
-        return [self._inline(c) for c in rest]
+        return [inlined(c, self.items) for c in rest]
 
     def _trailing_us(self, condition: exp.Expr) -> int | None:
         condition = condition.unnest()
@@ -287,17 +287,6 @@ class _Aggregation:
         )
 
     # -- SELECT and HAVING over the aggregate's output ----------------------------------------------------------------
-
-    def _inline(self, tree: exp.Expr) -> exp.Expr:
-        """Names of SELECT items replaced by what they stand for, where the items are not in sight."""
-        known = {name.lower(): e for e, name in self.items}
-
-        def visit(node: exp.Expr) -> exp.Expr:
-            if isinstance(node, exp.Column) and not node.this.args.get("quoted") and node.name.lower() in known:
-                return exp.paren(known[node.name.lower()].copy())
-            return node
-
-        return tree.transform(visit)
 
     def _rewrite(self, tree: exp.Expr) -> exp.Expr:
         def visit(node: exp.Expr) -> exp.Expr:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from velostream_nb.core.records import TS
 from velostream_nb.sql.bounds import interval_us
 from velostream_nb.sql.plan import Latest, Node, Over, Running, RunningCall
-from velostream_nb.sql.scope import conjoin, conjuncts, is_column, named, text
+from velostream_nb.sql.scope import conjoin, conjuncts, inlined, is_column, named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
@@ -106,7 +106,8 @@ class _OverPlan:
                 self._refuse_nested(window)
         new_items = [(self._rewrite(e), name) for e, name in items]
         condition = [part for q in qualify for part in conjuncts(self._rewrite(q))]
-        node = self.planner.filtered(self.node, where, self.extra)
+        # the filter runs before the SELECT list is there: its names stand for what they are computed from
+        node = self.planner.filtered(self.node, [inlined(c, items) for c in where], self.extra)
         ordered = self.planner.ordered(node, strict=self.strict, by=self.by)
         current: Node = ordered
         if self.calls:

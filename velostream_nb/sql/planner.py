@@ -115,17 +115,14 @@ class Planner:
 
     def _select(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
         self._refuse_clauses(tree)
-        scope = Scope(self.locate)
-        if self._only is None:
-            scope.used = self._mark_used(scope)
         where = tree.args["where"].this if tree.args.get("where") else None
-        filters = conjuncts(where)
+        scope, node, filters = self._inputs(tree, ctes, conjuncts(where))
         late_filters: list[exp.Expr] = []
-        if where is not None and has_window(where):
+        if where is not None and (has_window(where) or _names_window(where, tree, scope)):
             # computed over all rows, then filtered, as QUALIFY does: the filter removes no row from a frame
-            filters, late_filters = [], filters
+            scope, node, filters = self._inputs(tree, ctes, [])
+            late_filters = conjuncts(where)
             self.note("WHERE with a window function filters after the windows are computed, as QUALIFY does")
-        node, filters = join_inputs(self, tree, ctes, scope, filters)
         items = self._items(tree, scope)
         names = {name.lower() for _, name in items}
         bound = [scope.bind(f, names) for f in filters]
@@ -141,6 +138,16 @@ class Planner:
         if qualify or any(has_window(e) for e, _ in items):
             return plan_over(self, node, items, bound, qualify, windows)
         return self.project(node, items, bound)
+
+    def _inputs(
+        self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr], filters: list[exp.Expr]
+    ) -> tuple[Scope, Node, list[exp.Expr]]:
+        """FROM with the filters that joins take; the others are returned."""
+        scope = Scope(self.locate)
+        if self._only is None:
+            scope.used = self._mark_used(scope)
+        node, rest = join_inputs(self, tree, ctes, scope, filters)
+        return scope, node, rest
 
     def _refuse_clauses(self, tree: exp.Select) -> None:
         rewrites = {
@@ -325,6 +332,15 @@ class Planner:
                 retime=by,
             )
         return Order(inputs=(node,), columns=node.columns, pos=node.pos, time=node.time, strict=strict)
+
+
+def _names_window(where: exp.Expr, tree: exp.Select, scope: Scope) -> bool:
+    """Does the condition name a SELECT item that is a window function (and no input column)?"""
+    windowed = {e.alias.lower() for e in tree.expressions if isinstance(e, exp.Alias) and has_window(e)}
+    return any(
+        not column.table and column.name.lower() in windowed and scope.resolve(column) is None
+        for column in where.find_all(exp.Column)
+    )
 
 
 def times_of(items: Items, node: Node) -> dict[str, int]:

@@ -149,6 +149,18 @@ def is_column(tree: exp.Expr, names: Mapping[str, object] | Collection[str]) -> 
     return None
 
 
+def inlined(tree: exp.Expr, items: list[tuple[exp.Expr, str]]) -> exp.Expr:
+    """Names of SELECT items (bound names are quoted, these are not) replaced by what they stand for."""
+    known = {name.lower(): expression for expression, name in items}
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Column) and not node.this.args.get("quoted") and node.name.lower() in known:
+            return exp.paren(known[node.name.lower()].copy())
+        return node
+
+    return tree.transform(visit)
+
+
 def text(tree: exp.Expr) -> str:
     """DuckDB's SQL of a bound expression."""
     return str(tree.sql(dialect="duckdb"))
