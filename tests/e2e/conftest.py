@@ -1,10 +1,8 @@
-"""A real Chromium and a real `velo demo`."""
+"""A real `velo demo`."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,14 +13,6 @@ from pathlib import Path
 
 import pytest
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SCREENS = Path(__file__).resolve().parents[1] / "screens"
 
 
@@ -36,22 +26,6 @@ class Demo:
     log: Path
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "no Chromium on this machine: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 def wait_for(condition, timeout: float, what: str):
     """Poll until `condition()` is true; its value. Fails with `what` after `timeout` seconds."""
     end = time.monotonic() + timeout
@@ -63,7 +37,7 @@ def wait_for(condition, timeout: float, what: str):
     pytest.fail(f"not in {timeout:g} s: {what}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
     log = folder / "log.txt"

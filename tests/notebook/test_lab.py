@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .lab import FLAGS, Lab, start_lab, stop_lab, wait_for
+from .lab import Lab, start_lab, stop_lab, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -27,27 +25,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Any]:
+def page(lab: Lab, chromium: Any) -> Iterator[Any]:
     """The quickstart, open and run from top to bottom."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "no Chromium on this machine: apt-get install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        # high enough that Lab lays out every cell
-        opened = browser.new_page(viewport={"width": 1280, "height": 2600})
-        opened.errors = []
-        opened.on("pageerror", lambda error: opened.errors.append(str(error)))
-        opened.goto(lab.page("quickstart.ipynb"))
-        opened.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-        opened.wait_for_selector(".jp-NotebookPanel-toolbar >> text=Python 3", timeout=60_000)
-        opened.get_by_role("menuitem", name="Run", exact=True).click()
-        opened.get_by_text("Run All Cells", exact=True).click()
-        yield opened
-        browser.close()
+    # high enough that Lab lays out every cell
+    opened = chromium.new_page(viewport={"width": 1280, "height": 2600})
+    opened.errors = []
+    opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+    opened.goto(lab.page("quickstart.ipynb"))
+    opened.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    opened.wait_for_selector(".jp-NotebookPanel-toolbar >> text=Python 3", timeout=60_000)
+    opened.get_by_role("menuitem", name="Run", exact=True).click()
+    opened.get_by_text("Run All Cells", exact=True).click()
+    yield opened
+    opened.close()
 
 
 def lines(page: Any) -> list[str]:
