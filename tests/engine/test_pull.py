@@ -51,6 +51,12 @@ def test_unknown_names_get_near_names_at_their_place(text, message, hint, column
     assert caught.value.place.column == column
 
 
+def test_types_that_do_not_go_together_are_named():
+    with pytest.raises(BindError, match=r"there is no /\(VARCHAR, VARCHAR\)") as caught:
+        ask("SELECT symbol / symbol FROM trades")
+    assert "CREATE STREAM" in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     "text",
     [

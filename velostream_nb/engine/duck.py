@@ -27,6 +27,7 @@ _RESULT_ROWS = 1 << 30
 _ABSENT = r'(\S+) does not exist!(?: Did you mean "(.+?)"\?)?'
 _NO_COLUMN = re.compile(r'Referenced column "(.+?)" not found in FROM clause!? *(?:Candidate bindings: (.*))?')
 _NO_FUNCTION = re.compile(rf"[a-z ]+ Function with name {_ABSENT}", re.IGNORECASE)
+_NO_OVERLOAD = re.compile(r"No function matches the given name and argument types '(.+?)'\.")
 _NO_TABLE = re.compile(f"Table with name {_ABSENT}")
 
 
@@ -42,6 +43,9 @@ def map_error(error: duckdb.Error, *, compiling: bool) -> VeloError:
     if found := _NO_COLUMN.match(message):
         known = re.findall(r'"([^"]+)"', found[2] or "")
         return BindError(f"unknown column {found[1]!r}", hint=did_you_mean(found[1], known))
+    if found := _NO_OVERLOAD.match(message):
+        hint = "see the column types with DESCRIBE; declare them with CREATE STREAM s (price DOUBLE, …), or CAST"
+        return BindError(f"there is no {found[1]}", hint=hint)
     for pattern, what in ((_NO_FUNCTION, "function"), (_NO_TABLE, "stream or topic")):
         if found := pattern.match(message):
             return BindError(f"unknown {what} {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None)
