@@ -175,7 +175,7 @@ class JobControl:
 
     def first_rows(self, query: Query, name: str, text: str, limit: int) -> pa.Table:
         """Run an unnamed job until it has given `limit` rows. Waits for them as long as it takes."""
-        plan = plan_query(query, self._catalog, self._settings, name=name)
+        plan = plan_query(query, self._catalog, self._settings)
         spec = JobSpec(name, text, plan, "", self.start_position({}))
         arrived: SimpleQueue[pa.Table | None] = SimpleQueue()
         runner = self._runner()

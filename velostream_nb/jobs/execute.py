@@ -158,7 +158,7 @@ class Executor:
         if statement.query.limit is not None:
             table = self.control.first_rows(statement.query, name, statement.text, statement.query.limit)
             return Result("table", f"{table.num_rows} rows", table=table)
-        plan = plan_query(statement.query, self._catalog, self._settings, name=name)
+        plan = plan_query(statement.query, self._catalog, self._settings)
         spec = JobSpec(name, statement.text, plan, name, self.control.start_position({}))
         self.control.launch(spec, {})
         return Result("job", f"started job {name}: {', '.join(spec.inputs)} -> {name}", job=name)
@@ -179,7 +179,7 @@ class Executor:
             return self.control.job(target).spec.plan
         if isinstance(target, StartJob):
             return plan_job(target, self._catalog, self._settings)
-        return plan_query(target.query, self._catalog, self._settings, name="query")
+        return plan_query(target.query, self._catalog, self._settings)
 
     # -- streams and settings ---------------------------------------------------------------------------------------
 

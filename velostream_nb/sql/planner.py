@@ -37,7 +37,7 @@ def plan_job(statement: StartJob, catalog: Catalog, settings: Mapping[str, str])
     return _plan(statement.query, catalog, {**settings, **statement.options}, dict(statement.options))
 
 
-def plan_query(query: Query, catalog: Catalog, settings: Mapping[str, str], *, name: str = "") -> JobPlan:  # noqa: ARG001
+def plan_query(query: Query, catalog: Catalog, settings: Mapping[str, str]) -> JobPlan:
     """Plan a push query."""
     return _plan(query, catalog, dict(settings), {})
 
