@@ -188,6 +188,12 @@ CASES: dict[str, tuple[str, str]] = {
         "JOIN (VALUES ('NYSE', 'EUR', 0.9), ('BATS', 'GBP', 0.8)) AS f(exchange, currency, rate) "
         "ON m.exchange = f.exchange"
     ),
+    "rows that several constants match stay apart": (
+        "SELECT m.symbol, f.level, m.price - LAG(m.price) OVER (PARTITION BY m.symbol ORDER BY m.timestamp) AS move "
+        "FROM market_data m LEFT JOIN (VALUES (99), (100), (101)) AS f(level) ON m.price > f.level",
+        "SELECT m.symbol, f.level, m.price - LAG(m.price) OVER (PARTITION BY m.symbol ORDER BY m.__ts, m.__pos, f.level) "
+        "AS move FROM market_data m LEFT JOIN (VALUES (99), (100), (101)) AS f(level) ON m.price > f.level",
+    ),
     "chain of CTEs": (
         "WITH moves AS (SELECT symbol, price - LAG(price) OVER (PARTITION BY symbol ORDER BY timestamp) AS move, timestamp "
         "FROM market_data WHERE price IS NOT NULL), big AS (SELECT * FROM moves WHERE abs(move) > 1) "

@@ -122,7 +122,8 @@ class Project(Operator):
         node = self.node
         time = f"epoch_us({quote(node.retime)}) AS {TS}" if node.retime else TS
         where = f" WHERE {node.where}" if node.where else ""
-        hidden = f"{time}, {quoted(node.pos)}{extra}"
+        positions = quoted(node.inputs[0].pos) + (f", {node.row} AS {quote(node.pos[-1])}" if node.row else "")
+        hidden = f"{time}, {positions}{extra}"
         return f"SELECT {items_sql(node.items)}, {hidden} FROM {feed} AS __in {node.joined}{where}"
 
     def step(self, inputs: list[Delta]) -> Delta:

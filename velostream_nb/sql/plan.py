@@ -59,12 +59,15 @@ class Project(Node):
         items: (expression, output name) pairs.
         joined: SQL that follows ``FROM __in``: joins with constant relations, or ''.
         retime: internal name of the input column that becomes event time from here on, or None.
+        row: what tells apart the rows that one input row becomes (several constants match it): the value of the last
+            position column, which the input does not have. None when an input row gives one row at most.
     """
 
     items: tuple[tuple[str, str], ...]
     where: str | None = None
     joined: str = ""
     retime: str | None = None
+    row: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -188,8 +191,6 @@ class JobPlan:
         root: the last operator; its columns are the output's.
         sources: every source once, in the order of the text.
         key: output columns that key the changelog; () for an append-only output.
-        batch_sql: the same query as DuckDB answers it in batch, over one relation per source named as the stream, each
-            with the hidden columns `TS` and `POS`. The reference of the differential tests, and of EXPLAIN.
         notes: assumptions made for the user, one sentence each.
     """
 

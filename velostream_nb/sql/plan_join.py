@@ -281,21 +281,19 @@ class _Joins:
         self.scope.inputs.append(item)
         inner = ", ".join(f"{text(exp.column(n, alias))} AS {text(named(f'{alias}.{n}'))}" for n in names)
         conditions = [self.scope.bind(p) for p in self._conditions(join)]
-        renamed = ", ".join(f"{text(named(c))} AS {text(named(o))}" for c, o in left_pairs)
-        del renamed
         kind = "LEFT JOIN" if (join.side or "").upper() == "LEFT" else "JOIN"
         on = " AND ".join(f"({text(self._to_raw(c, left_pairs))})" for c in conditions) or "TRUE"
         self.node = Project(
             inputs=(left,),
             columns=(*(o for _, o in left_pairs), *(f"{alias}.{n}" for n in names)),
-            # rows that several constants match share a position; the constants tell them apart only by value
-            pos=left.pos,
+            pos=(*left.pos, f"__pos{len(left.pos)}"),
             time={dict(left_pairs)[c]: lag for c, lag in left.time.items()},
             items=(
                 *((text(named(c)), o) for c, o in left_pairs),
                 *((text(named(f"{alias}.{n}")), f"{alias}.{n}") for n in names),
             ),
-            joined=f"{kind} (SELECT {inner} FROM {text(relation)}) AS __const ON {on}",
+            joined=f"{kind} (SELECT {inner}, row_number() OVER () AS __row FROM {text(relation)}) AS __const ON {on}",
+            row="coalesce(__const.__row, 0)",
         )
 
     def _to_raw(self, condition: exp.Expr, pairs: tuple[tuple[str, str], ...]) -> exp.Expr:
