@@ -119,8 +119,8 @@ class Session:
         """Append rows to a topic, or to the topic of a stream; returns how many. A missing topic is made.
 
         Args:
-            rows: list of dicts, pandas or Arrow table, or list of bytes for raw records. Dicts become JSON records, so
-                a value that does not fit a declared column is found when a job reads it, and goes to its dead letters.
+            rows: list of dicts, pandas or Arrow table, or list of bytes for raw records. A dict that does not fit the
+                topic's schema is appended all the same: each job that reads it sends it to its dead letters.
             op: only 'upsert' today.
 
         Raises:
