@@ -33,6 +33,9 @@ class Streams:
     tables: Tables
     options: Mapping[str, str] = field(default_factory=dict)
 
+    def view(self, name: str) -> None:
+        return None
+
     def stream(self, name: str) -> StreamInfo:
         if name not in self.tables:
             raise BindError(f"unknown stream {name!r}", hint=did_you_mean(name, self.tables))

@@ -19,9 +19,14 @@ TS = "__ts"
 POS = "__pos"
 """Hidden column: packed (partition, offset), int64; breaks ties in event time (see `pack_position`)."""
 OP = "__op"
-"""Hidden column of changelogs: 'upsert' or 'delete'; absent from append-only streams."""
+"""Hidden column of changelogs outside the engine: 'upsert', 'insert' or 'delete'; absent from append-only streams.
 
-HIDDEN = (TS, POS, OP)
+A changelog with a key has 'upsert' (the key's new row) and 'delete' (the key has none any more). One without a key is
+a bag of rows: 'insert' adds a row to it, 'delete' takes an equal one out."""
+WEIGHT = "__w"
+"""Hidden column of changelogs inside the engine: int64, how many equal rows come (positive) or go (negative)."""
+
+HIDDEN = (TS, POS, OP, WEIGHT)
 
 FAULT = "__fault"
 """Hidden column of typed payloads whose reader met records that are no rows (a line over the limit, a CSV row with too

@@ -21,6 +21,8 @@ class StreamSchema:
         columns: the user's columns as an Arrow schema. Event time columns are ``timestamp[us]``.
         time_column: the column that carries event time; None means the broker's timestamp is used.
         key: columns that form the record key, () when there is none.
+        changelog: how the records are to be read: None, each is a row; 'upsert', each is the newest row of its key (or
+            deletes it); 'retract', each adds a row or takes an equal one out. See `records.OP`.
         time_format: how a number in the time column is read; only 'epoch_ms' today. In JSON every column of
             type TIMESTAMP is a number of epoch milliseconds, or an ISO-8601 text.
     """
@@ -30,6 +32,7 @@ class StreamSchema:
     key: tuple[str, ...] = ()
     time_format: str = "epoch_ms"
     options: Mapping[str, str] = field(default_factory=dict)
+    changelog: str | None = None
 
     @property
     def names(self) -> list[str]:

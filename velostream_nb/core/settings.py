@@ -98,6 +98,14 @@ SETTINGS: tuple[Setting, ...] = (
         "where a new job starts to read: all that is retained, or only what comes from now on",
         choices=("earliest", "latest"),
     ),
+    Setting(
+        "changelog",
+        _JOB_SESSION,
+        Kind.CHOICE,
+        "upsert",
+        "how a changelog is written: the new row per key, or every row that comes and goes (op column)",
+        choices=("upsert", "retract"),
+    ),
     Setting("emit.every", _JOB_SESSION, Kind.DURATION, "1s", "slide of the window behind timestamp() - INTERVAL"),
     Setting(
         "event.time.field",
@@ -117,8 +125,10 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.CHOICE,
         "drop",
         "what becomes of rows behind the watermark (they are counted always)",
-        choices=("drop",),
-        later=("dead_letter", "update"),
+        choices=("drop", "dead_letter", "update"),
+    ),
+    Setting(
+        "late.within", _JOB_SESSION, Kind.DURATION, "1h", "how long a closed window is kept for 'late.data' = 'update'"
     ),
     Setting("output.topic", _JOB, Kind.TEXT, None, "topic the job writes; else the job's name"),
     Setting("partitions", _STREAM, Kind.INTEGER, "1", "partitions of a topic that does not exist yet", least=1),
@@ -137,6 +147,13 @@ SETTINGS: tuple[Setting, ...] = (
         "1000000",
         "records kept per partition, the oldest go first",
         least=1,
+    ),
+    Setting(
+        "state.ttl",
+        _JOB_SESSION,
+        Kind.DURATION,
+        None,
+        "state of unbounded operators is forgotten after so long in event time; unset: never",
     ),
     Setting("topic", _STREAM_JOB, Kind.TEXT, None, "topic behind the stream; else the stream's name"),
     Setting(

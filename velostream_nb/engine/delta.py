@@ -22,7 +22,7 @@ class Delta:
     """One operator's output of one tick.
 
     Attributes:
-        rows: columns, then TS and the position columns.
+        rows: columns, then TS and the position columns; of a changelog, columns, then `WEIGHT`.
         late: rows that came behind the watermark of their own partition: the same columns, then `WM`. None when there
             are none, which is nearly always. Whether they still count is the reader's decision.
         watermark_us: every row still to come has ``TS >= watermark_us``, late ones excepted.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, WEIGHT
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.sql.plan import Node
@@ -35,7 +35,7 @@ class Operator(ABC):
     was, so that the caller can find the rows at fault by trying again with fewer.
 
     Attributes:
-        schema: Arrow schema of `Delta.rows`: the node's columns, `TS`, the node's position columns.
+        schema: Arrow schema of `Delta.rows`: the node's columns, then its hidden ones (`hidden_of`).
         seen_us: the watermark of each input after the last tick.
     """
 
@@ -88,7 +88,7 @@ def items_shown(items: tuple[tuple[str, str], ...]) -> str:
 
 def hidden_of(node: Node) -> tuple[str, ...]:
     """The hidden columns that a node's rows carry."""
-    return (TS, *node.pos)
+    return (WEIGHT,) if node.changes else (TS, *node.pos)
 
 
 def items_sql(items: tuple[tuple[str, str], ...]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import POS, TS, Decoded, unpack_position
+from velostream_nb.core.records import POS, TS, WEIGHT, Decoded, unpack_position
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, items_shown, items_sql, shown
@@ -120,8 +120,10 @@ class Project(Operator):
 
     def _sql(self, feed: str, extra: str = "") -> str:
         node = self.node
-        time = f"epoch_us({quote(node.retime)}) AS {TS}" if node.retime else TS
         where = f" WHERE {node.where}" if node.where else ""
+        if node.changes:
+            return f"SELECT {items_sql(node.items)}, {WEIGHT} FROM {feed} AS __in {node.joined}{where}"
+        time = f"epoch_us({quote(node.retime)}) AS {TS}" if node.retime else TS
         positions = quoted(node.inputs[0].pos) + (f", {node.row} AS {quote(node.pos[-1])}" if node.row else "")
         hidden = f"{time}, {positions}{extra}"
         return f"SELECT {items_sql(node.items)}, {hidden} FROM {feed} AS __in {node.joined}{where}"

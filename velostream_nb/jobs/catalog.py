@@ -12,7 +12,7 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.settings import Level, check_options, integer
 from velostream_nb.jobs.runs import coalesce
 from velostream_nb.sql.plan import StreamInfo
-from velostream_nb.sql.statements import CreateStream
+from velostream_nb.sql.statements import CreateStream, Query
 
 FIRST_RECORDS = 1_000
 """How many records the schema of an undeclared topic is inferred from."""
@@ -25,6 +25,7 @@ class Catalog:
         self._broker = broker
         self._codec = codec
         self._declared: dict[str, StreamInfo] = {}
+        self._views: dict[str, Query] = {}
         self._lock = threading.RLock()
 
     def declare(self, statement: CreateStream) -> str:
@@ -62,6 +63,11 @@ class Catalog:
         """Forget a declaration, if there is one."""
         with self._lock:
             self._declared.pop(name.lower(), None)
+
+    def view(self, name: str) -> Query | None:
+        """The query behind a view, None when no view has that name."""
+        with self._lock:
+            return self._views.get(name.lower())
 
     def stream(self, name: str) -> StreamInfo:
         """The stream or topic of that name, exact first, then in any case.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from velostream_nb.core.schema import StreamSchema
 
 US = 1_000_000
@@ -17,12 +19,19 @@ US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """A stream the catalog knows: its topic, schema and WITH options (lower-case keys)."""
+    """A stream or table the catalog knows: its topic, schema and WITH options (lower-case keys).
+
+    Attributes:
+        table: declared with CREATE TABLE, or a topic that is an upsert changelog: read as the latest row per key.
+        rows: the rows of a reference table (CREATE TABLE … FROM 'file'); it has no topic (`topic` is its name).
+    """
 
     name: str
     topic: str
     schema: StreamSchema
     options: Mapping[str, str] = field(default_factory=dict)
+    table: bool = False
+    rows: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +43,18 @@ class Node:
         pos: hidden position columns that break ties in event time.
         time: internal names of the columns that equal event time, each with its lag: every row still to come has
             ``column >= watermark - lag_us``. Lag 0 means the column is `TS` itself.
+        changes: its rows are a changelog: they carry `WEIGHT` and neither event time nor position (`pos` is (), `time`
+            is empty). Otherwise it is append-only, and a row once given is never taken back.
+        key: of a changelog: columns that no two of its rows share at any moment; () when it has one row at most, None
+            when no such columns are known.
     """
 
     inputs: tuple[Node, ...]
     columns: tuple[str, ...]
     pos: tuple[str, ...]
     time: Mapping[str, int]
+    changes: bool = field(default=False, kw_only=True)
+    key: tuple[str, ...] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -178,9 +193,80 @@ class AsofJoin(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Latest(Node):
-    """The newest row per key, as an upsert changelog."""
+    """The newest row per key by event time, as a changelog."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Table(Node):
+    """Reads a topic that is a changelog, or a reference table's rows, as changes.
+
+    Attributes:
+        stream: its schema's `changelog` says how records are read; ``rows`` are a reference table's.
+    """
+
+    stream: StreamInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AsChanges(Node):
+    """An append-only input as a changelog: every row comes, none goes. Late rows count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Union(Node):
+    """UNION ALL of inputs with the same columns, all append-only or all changelogs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Group(Node):
+    """GROUP BY without a window over an append-only input: one state per key, as a changelog.
+
+    Columns: the keys, the aggregates.
+
+    Attributes:
+        ttl_us: a group that no row touched for so long in event time is forgotten; None: never.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    aggregates: tuple[tuple[str, str], ...]
+    ttl_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Keyed(Node):
+    """Any query over changelogs whose answer splits by key: touched keys are answered anew, the difference is emitted.
+
+    Attributes:
+        by: per input, expressions over its columns; rows whose values are not equal never meet in the answer. All ()
+            when the answer does not split: then every change recomputes it.
+        sql: DuckDB's SELECT over ``__in0``, ``__in1``, … giving `columns`.
+        what: how EXPLAIN calls it, such as 'left join' or 'distinct'.
+        ttl_us: input rows older than so long (in event time, at arrival) are forgotten; None: never.
+    """
+
+    by: tuple[tuple[str, ...], ...]
+    sql: str
+    what: str
+    ttl_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TopN(Node):
+    """Rows of an append-only input that satisfy a rank condition, as a changelog: a row that fell out never returns.
+
+    Attributes:
+        items: (expression, output name) over the kept rows; window functions allowed.
+        rank: the window function, with its PARTITION BY and ORDER BY.
+        condition: on ``__rank``, such as ``__rank <= 3``.
+        partition: the partition's columns, for EXPLAIN.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    rank: str
+    condition: str
+    partition: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +276,8 @@ class JobPlan:
     Attributes:
         root: the last operator; its columns are the output's.
         sources: every source once, in the order of the text.
-        key: output columns that key the changelog; () for an append-only output.
+        key: output columns that key the changelog; () for an append-only output, and for one without a key.
+        changelog: how the output is written: None (append-only), 'upsert' or 'retract'; see `schema.StreamSchema`.
         notes: assumptions made for the user, one sentence each.
     """
 
@@ -199,6 +286,7 @@ class JobPlan:
     key: tuple[str, ...]
     notes: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
+    changelog: str | None = None
 
 
 def walk(root: Node) -> list[Node]:

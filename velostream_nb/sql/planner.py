@@ -11,7 +11,7 @@ from velostream_nb.core.errors import BindError, ConfigError, Place, Unsupported
 from velostream_nb.core.records import POS, TS
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.parse import node_place
-from velostream_nb.sql.plan import JobPlan, Node, Order, Project, Source, StreamInfo, walk
+from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Order, Project, Source, StreamInfo, walk
 from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated
 from velostream_nb.sql.plan_join import join_inputs
 from velostream_nb.sql.plan_over import has_window, plan_over
@@ -26,7 +26,10 @@ Items = list[tuple[exp.Expr, str]]
 
 
 class Catalog(Protocol):
-    """Who knows the streams."""
+    """Who knows the streams, tables and views."""
+
+    def view(self, name: str) -> Query | None:
+        """The query behind a view, None when no view has that name."""
 
     def stream(self, name: str) -> StreamInfo:
         """The stream or topic of that name; BindError with near names when there is none."""
@@ -68,6 +71,7 @@ class Planner:
         self._only = used
         self._catalog = catalog
         self._sources: dict[str, Source] = {}
+        self._views: dict[str, Node] = {}
         self._emit = query.emit
 
     # -- messages ---------------------------------------------------------------------------------------------------
@@ -189,8 +193,18 @@ class Planner:
         if item.args.get("sample") or item.args.get("pivots"):
             self.refuse("SAMPLE and PIVOT are not supported in a job", "filter by hash; pivot with FILTER", item)
         cte = ctes.get(item.name.lower()) if not item.db else None
-        node = cte if isinstance(cte, Node) else self._stream(item)
+        node = cte if isinstance(cte, Node) else self._view(item) or self._stream(item)
         return Input.of(alias, node), node
+
+    def _view(self, item: exp.Table) -> Node | None:
+        """The plan of a view, once however often it is named."""
+        name = ".".join(part.name for part in item.parts).lower()
+        if name not in self._views:
+            found = self._catalog.view(name)
+            if found is None:
+                return None
+            self._views[name] = self.query(found.tree)
+        return self._views[name]
 
     def _stream(self, item: exp.Table) -> Source:
         name = ".".join(part.name for part in item.parts)
@@ -311,7 +325,15 @@ class Planner:
             time=times_of(items, node),
             items=tuple((text(e), name) for e, name in items),
             where=conjoin(where),
+            changes=node.changes,
+            key=_key_of(items, node),
         )
+
+    def changes(self, node: Node) -> Node:
+        """The node as a changelog."""
+        if node.changes:
+            return node
+        return AsChanges(inputs=(node,), columns=node.columns, pos=(), time={}, changes=True)
 
     def filtered(self, node: Node, where: list[exp.Expr], extra: Items | None = None) -> Node:
         """The node's rows that satisfy the conditions, with extra computed columns."""
@@ -332,6 +354,14 @@ class Planner:
                 retime=by,
             )
         return Order(inputs=(node,), columns=node.columns, pos=node.pos, time=node.time, strict=strict)
+
+
+def _key_of(items: Items, node: Node) -> tuple[str, ...] | None:
+    """The key of a changelog under the names that the items give its columns; None when one is not among them."""
+    if node.key is None:
+        return None
+    names = {c: name for e, name in reversed(items) if (c := is_column(e, node.columns)) is not None}
+    return tuple(names[k] for k in node.key) if all(k in names for k in node.key) else None
 
 
 def _names_window(where: exp.Expr, tree: exp.Select, scope: Scope) -> bool:
