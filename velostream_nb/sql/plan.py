@@ -226,11 +226,13 @@ class Group(Node):
     Columns: the keys, the aggregates.
 
     Attributes:
+        mergeable: the aggregates' states may be combined; otherwise the rows are kept.
         ttl_us: a group that no row touched for so long in event time is forgotten; None: never.
     """
 
     keys: tuple[tuple[str, str], ...]
     aggregates: tuple[tuple[str, str], ...]
+    mergeable: bool
     ttl_us: int | None = None
 
 
@@ -241,7 +243,8 @@ class Keyed(Node):
     Attributes:
         by: per input, expressions over its columns; rows whose values are not equal never meet in the answer. All ()
             when the answer does not split: then every change recomputes it.
-        sql: DuckDB's SELECT over ``__in0``, ``__in1``, … giving `columns`.
+        sql: DuckDB's SELECT over ``__in0``, ``__in1``, … giving `columns` and then ``__key``, a column of every input
+            by which the answer splits: join on it, group by it, partition by it, or select it along.
         what: how EXPLAIN calls it, such as 'left join' or 'distinct'.
         ttl_us: input rows older than so long (in event time, at arrival) are forgotten; None: never.
     """
@@ -257,10 +260,11 @@ class TopN(Node):
     """Rows of an append-only input that satisfy a rank condition, as a changelog: a row that fell out never returns.
 
     Attributes:
-        items: (expression, output name) over the kept rows; window functions allowed.
-        rank: the window function, with its PARTITION BY and ORDER BY.
-        condition: on ``__rank``, such as ``__rank <= 3``.
-        partition: the partition's columns, for EXPLAIN.
+        items: (expression, output name) over the kept rows and ``__rank``.
+        rank: the window function, with its PARTITION BY and ORDER BY (which ends with TS and the positions, so that
+            ties are always broken the same way, unless ties are to share a rank).
+        condition: on ``__rank``, such as ``__rank <= 3``: what fails it once can be forgotten.
+        partition: the partition's columns.
     """
 
     items: tuple[tuple[str, str], ...]
