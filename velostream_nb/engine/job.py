@@ -14,15 +14,19 @@ import pyarrow as pa
 from velostream_nb.core.errors import BindError, StateError
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import HIDDEN, OP, POS, Decoded, Rejected, unpack_position
+from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
+from velostream_nb.engine.groups import Group
 from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.joins import AsofJoin, IntervalJoin
+from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.node import Operator, OperatorStats
 from velostream_nb.engine.numbers import shown_field, whole_numbers
 from velostream_nb.engine.ordered import Order, Over, Running
 from velostream_nb.engine.stateless import Project, Source
+from velostream_nb.engine.tables import Table
 from velostream_nb.engine.windows import WindowAggregate
 from velostream_nb.sql import plan as plans
 
@@ -36,6 +40,12 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.IntervalJoin: IntervalJoin,
     plans.AsofJoin: AsofJoin,
     plans.Latest: Latest,
+    plans.Table: Table,
+    plans.AsChanges: AsChanges,
+    plans.Union: Union,
+    plans.Group: Group,
+    plans.Keyed: Keyed,
+    plans.TopN: TopN,
 }
 
 
@@ -44,7 +54,7 @@ class Outcome:
     """What one tick of a job gave.
 
     Attributes:
-        rows: the output's visible columns, and `OP` when the output is a changelog.
+        rows: the output's visible columns, and `OP` when the output is a changelog (see `records.OP`).
         late: rows dropped because they came behind the watermark.
         rejected: rows that could not be computed.
         watermark_us: the output's watermark.
@@ -78,7 +88,7 @@ class EngineNode:
 
     @property
     def is_source(self) -> bool:
-        return self.topic is not None
+        return isinstance(self.operator, Source | Table)
 
     def step(self, inputs: list[Delta]) -> Delta:
         """One tick of this operator."""
@@ -117,17 +127,17 @@ class JobEngine:
             self._duck.close()
             raise
         root = self.nodes[-1].operator
-        self.changelog = OP in root.schema.names
-        shown = [*plan.root.columns, *([OP] if self.changelog else [])]
+        self.changelog = plan.changelog
+        try:
+            self._emit = Emit(self._duck, root.schema, plan.root, plan.changelog) if plan.changelog else None
+        except BaseException:
+            self._duck.close()
+            raise
+        self._shown = list(plan.root.columns)
         self.output_schema = pa.schema([shown_field(root.schema.field(c)) for c in plan.root.columns])
-        self._shown = shown
         self.key = plan.key
         self.topics = tuple(dict.fromkeys(n.topic for n in self.nodes if n.topic is not None))
-        self.columns: Mapping[str, tuple[str, ...]] = {
-            n.topic: tuple(c for c in n.operator.schema.names if c not in HIDDEN)
-            for n in self.nodes
-            if n.topic is not None
-        }
+        self.columns: Mapping[str, tuple[str, ...]] = {topic: self._columns_of(topic) for topic in self.topics}
         self._rejected_seen = 0
 
     def _compile(self) -> tuple[EngineNode, ...]:
@@ -140,11 +150,23 @@ class JobEngine:
                 operator = _OPERATORS[type(node)](node, self._duck, self._account, *upstream)
             except BindError as error:
                 raise BindError(_named_plainly(error.message), hint=error.hint, place=error.place) from error
-            topic = node.stream.topic if isinstance(node, plans.Source) else None
+            topic = node.stream.topic if isinstance(node, plans.Source | plans.Table) else None
+            if isinstance(node, plans.Table) and node.stream.rows is not None:
+                topic = None
             topics = (topic,) if topic else tuple(dict.fromkeys(t for i in inputs for t in nodes[i]._topics))
             place[id(node)] = len(nodes)
             nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics))
         return tuple(nodes)
+
+    def _columns_of(self, topic: str) -> tuple[str, ...]:
+        """The columns that are read from a topic, `OP` last where it is read as a changelog."""
+        names: dict[str, None] = {}
+        changelog = False
+        for node in self.nodes:
+            if node.topic == topic:
+                names |= dict.fromkeys(c for c in node.operator.schema.names if c not in HIDDEN)
+                changelog |= isinstance(node.operator, Table) or OP in node.operator.schema.names
+        return (*names, *([OP] if changelog else []))
 
     def expect(self, topic: str, partitions: Collection[int]) -> None:
         """Tell which partitions a topic has, before its first records: time waits for all of them."""
@@ -172,7 +194,12 @@ class JobEngine:
         self._account.rejected.clear()
         deltas = {}
         for index, node in enumerate(self.nodes):
-            if isinstance(node.operator, Source) and node.topic is not None:
+            if isinstance(node.operator, Table):
+                mine = batches.get(node.topic or "", ())
+                deltas[index] = delta = node.operator.take(mine, final=final)
+                node.rows_in += sum(d.batch.num_rows for d in mine)
+                node.rows_out += delta.rows.num_rows
+            elif isinstance(node.operator, Source) and node.topic is not None:
                 mine = batches.get(node.topic, ())
                 silent = {p for t, p in idle if t == node.topic}
                 delta = node.operator.take(mine, final=final, idle=silent)
@@ -184,6 +211,9 @@ class JobEngine:
     def finish(self, delta: Delta) -> Outcome:
         """End a tick with the root's output."""
         late = self._account.late
+        if self._emit is not None:
+            rows = whole_numbers(self._emit.rows(delta.rows))
+            return Outcome(rows, late, list(self._account.rejected), delta.watermark_us)
         if delta.late is not None:  # nothing between source and output minds: late rows are rows
             delta = Delta(
                 pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
@@ -210,7 +240,8 @@ class JobEngine:
     def watermark_us(self) -> int:
         """The least watermark of the sources."""
         sources = [n.operator.watermark_us for n in self.nodes if isinstance(n.operator, Source)]
-        return min(sources, default=WATERMARK_MIN_US)
+        tables = [n.operator.watermark_us for n in self.nodes if isinstance(n.operator, Table)]
+        return min(sources or tables, default=WATERMARK_MIN_US)
 
     def stats(self) -> list[OperatorStats]:
         """One line an operator, in the order of the data."""

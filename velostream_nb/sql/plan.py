@@ -59,11 +59,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Source(Node):
-    """Reads a topic; `columns` are those the query needs."""
+    """Reads a topic; `columns` are those the query needs.
+
+    Attributes:
+        op: a changelog's records as they are: its rows carry `OP` beside the positions.
+    """
 
     stream: StreamInfo
     delay_us: int
     idle_us: int
+    op: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -161,9 +166,12 @@ class WindowAggregate(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class IntervalJoin(Node):
-    """Inner join of pairs with ``low_us <= left time - right time <= high_us``.
+    """Pairs with ``low_us <= left time - right time <= high_us``; their event time is the later one.
 
     Attributes:
+        kind: 'inner'; 'left', 'right', 'full': rows of the named side without a match come with NULLs, at their own
+            event time, once no row still to come can match them; 'semi', 'anti': the left rows that have a match, or
+            none, at their own event time.
         equal: pairs of (left column, right column) compared with ``=``.
         condition: the whole condition, over columns of ``__l`` and ``__r`` named as in the output.
         left_columns, right_columns: (input column, output column).
@@ -175,13 +183,20 @@ class IntervalJoin(Node):
     condition: str
     left_columns: tuple[tuple[str, str], ...]
     right_columns: tuple[tuple[str, str], ...]
+    kind: str = "inner"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class AsofJoin(Node):
-    """For each left row the newest right row at or before it (before it, when `strict`) with equal keys.
+    """For each left row the nearest right row on one side of its time, with equal keys, at the left row's event time.
 
-    Ties in the right event time take the latest position. `outer` keeps left rows that have none.
+    Attributes:
+        strict: the right row's time must differ from the left row's.
+        outer: left rows that have none are kept, with NULLs.
+        forward: False: the newest right row at or before; ties in its event time take the latest position. True: the
+            earliest right row at or after; ties take the earliest position.
+        offset_us: added to the left row's time before it is compared.
+        versions: right rows carry `OP`, and a 'delete' ends the key's version: it matches nothing.
     """
 
     equal: tuple[tuple[str, str], ...]
@@ -189,6 +204,27 @@ class AsofJoin(Node):
     outer: bool
     left_columns: tuple[tuple[str, str], ...]
     right_columns: tuple[tuple[str, str], ...]
+    forward: bool = False
+    offset_us: int = 0
+    versions: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TableJoin(Node):
+    """Rows of an append-only input with the rows that a table has when they are processed. Inputs: table, stream.
+
+    Attributes:
+        kind: of the stream's rows: 'inner', 'left' (kept without a match), 'semi', 'anti'.
+        condition: over columns named as in the output, '' for none.
+        table_columns, stream_columns: (input column, output column); 'semi' and 'anti' give no table columns.
+        several: a row may have several matches: the last position column numbers them.
+    """
+
+    kind: str
+    condition: str
+    table_columns: tuple[tuple[str, str], ...]
+    stream_columns: tuple[tuple[str, str], ...]
+    several: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -207,6 +243,8 @@ class Table(Node):
     """
 
     stream: StreamInfo
+    delay_us: int = 0
+    idle_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -279,14 +317,14 @@ class JobPlan:
 
     Attributes:
         root: the last operator; its columns are the output's.
-        sources: every source once, in the order of the text.
+        sources: every topic that is read once, in the order of the text; reference tables are none.
         key: output columns that key the changelog; () for an append-only output, and for one without a key.
         changelog: how the output is written: None (append-only), 'upsert' or 'retract'; see `schema.StreamSchema`.
         notes: assumptions made for the user, one sentence each.
     """
 
     root: Node
-    sources: tuple[Source, ...]
+    sources: tuple[Source | Table, ...]
     key: tuple[str, ...]
     notes: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)

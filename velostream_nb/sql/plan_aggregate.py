@@ -9,6 +9,7 @@ from sqlglot import exp
 from velostream_nb.core.records import TS
 from velostream_nb.sql.bounds import interval_us, unit_us
 from velostream_nb.sql.plan import Node, Project, Window, WindowAggregate
+from velostream_nb.sql.plan_changes import group
 from velostream_nb.sql.plan_over import has_window
 from velostream_nb.sql.scope import Scope, inlined, is_column, named, text
 
@@ -98,10 +99,8 @@ class _Aggregation:
     def build(self, filters: list[exp.Expr], qualify: list[exp.Expr]) -> Block:
         self._group_by()
         where = self._where(filters)
-        if self.window is None:
-            self._refuse_unwindowed()
         node = self._retimed(self.planner.filtered(self.node, where))
-        if not node.time and self.by is not None:
+        if not node.time and self.by is not None and self.window is not None:
             self.planner.refuse("the window's column is not event time", "window by the event-time column", self.tree)
         having = self.tree.args.get("having")
         conditions = [self.scope.bind(having.this, self.aliases)] if having else []
@@ -114,7 +113,9 @@ class _Aggregation:
         return aggregated, items, conditions, qualify
 
     def _node(self, node: Node) -> Node:
-        assert self.window is not None
+        mergeable = not any(e.find(exp.Distinct, exp.Order) for e, _ in self.aggregates)
+        if self.window is None:
+            return group(self.planner, node, self.keys, self.aggregates, mergeable=mergeable)
         names = [n for _, n in self.keys] + [n for _, n in self.aggregates]
         return WindowAggregate(
             inputs=(node,),
@@ -124,7 +125,7 @@ class _Aggregation:
             window=self.window,
             keys=tuple((text(e), n) for e, n in self.keys),
             aggregates=tuple((text(e), n) for e, n in self.aggregates),
-            mergeable=not any(e.find(exp.Distinct, exp.Order) for e, _ in self.aggregates),
+            mergeable=mergeable,
         )
 
     # -- GROUP BY and the window ------------------------------------------------------------------------------------
@@ -263,14 +264,6 @@ class _Aggregation:
             return None
         self.by = name
         return interval_us(edge.right.unnest())
-
-    def _refuse_unwindowed(self) -> None:
-        example = next(iter(self.node.time), "timestamp")
-        self.planner.refuse(
-            "GROUP BY without a window is not supported yet: its groups would never be final",
-            f"add a window, for example GROUP BY …, TUMBLE({example}, INTERVAL '1' MINUTE)",
-            self.tree.args.get("group") or self.tree.expressions[0],
-        )
 
     def _retimed(self, node: Node) -> Node:
         """The node with the window's column as event time."""

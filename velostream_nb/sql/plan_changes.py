@@ -1,4 +1,4 @@
-"""Plans whose answer changes: GROUP BY without a window, DISTINCT, set operations, LIMIT, joins of changelogs."""
+"""Plans whose answer changes: GROUP BY without a window, UNION ALL, LIMIT, joins of changelogs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlglot import exp
 from velostream_nb.core.records import TS
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.plan import Group, Keyed, Node, Project, TopN, Union
-from velostream_nb.sql.scope import Scope, columns_of, is_column, named, text
+from velostream_nb.sql.scope import named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
@@ -32,7 +32,8 @@ def ttl_us(planner: Planner) -> int | None:
     return None if value is None else parse_duration_us(value)
 
 
-def _warn(planner: Planner, what: str, keeps: str) -> None:
+def warn_unbounded(planner: Planner, what: str, keeps: str) -> None:
+    """Tell the user that the operator's state grows with its input, unless 'state.ttl' bounds it."""
     if ttl_us(planner) is None:
         planner.note(f"{what} keeps {keeps} for ever; 'state.ttl' bounds it")
 
@@ -56,7 +57,7 @@ def group(
     if sets is not None:
         return _grouping_sets(planner, node, keys, aggregates, mergeable, sets)
     if keys:
-        _warn(planner, "GROUP BY without a window", "every group")
+        warn_unbounded(planner, "GROUP BY without a window", "every group")
     names = tuple(n for _, n in (*keys, *aggregates))
     key = tuple(n for _, n in keys)
     if not node.changes:
@@ -105,22 +106,9 @@ def _grouping_sets(
     for chosen in sets:
         mine = [(e, n) for e, n in keys if n in chosen]
         part = group(planner, node, mine, aggregates, mergeable=mergeable)
-        items = [(named(n) if n in part.columns else exp.null(), n) for n in columns]
+        items: Items = [(named(n) if n in part.columns else exp.null(), n) for n in columns]
         parts.append(planner.project(part, items, []))
     return union_all(parts) if len(parts) > 1 else parts[0]
-
-
-def distinct(planner: Planner, node: Node) -> Node:
-    """SELECT DISTINCT: append-only when event time is among the columns, else a changelog keyed by all of them."""
-    from velostream_nb.sql.plan_over import plan_over  # noqa: PLC0415  (it plans selects of its own through here)
-
-    items: Items = [(named(c), c) for c in node.columns]
-    if not node.changes and any(lag == 0 for lag in node.time.values()):
-        number = exp.Window(this=exp.RowNumber(), partition_by=[e.copy() for e, _ in items])
-        first = exp.EQ(this=number, expression=exp.Literal.number(1))
-        return plan_over(planner, node, items, [], [first], [])
-    _warn(planner, "DISTINCT", "every distinct row")
-    return group(planner, node, items, [])
 
 
 def union_all(parts: Sequence[Node]) -> Node:
@@ -129,63 +117,12 @@ def union_all(parts: Sequence[Node]) -> Node:
     if first.changes:
         return Union(inputs=tuple(parts), columns=first.columns, pos=(), time={}, changes=True)
     width = max(len(p.pos) for p in parts)
-    time = {
-        c: max(p.time[c] for p in parts) for c in first.columns if all(c in p.time for p in parts)
-    }
+    time = {c: max(p.time[c] for p in parts) for c in first.columns if all(c in p.time for p in parts)}
     pos = ("__pos", *(f"__pos{i}" for i in range(1, width + 1)))
     return Union(inputs=tuple(parts), columns=first.columns, pos=pos, time=time)
 
 
-def set_operation(planner: Planner, tree: exp.SetOperation, sides: tuple[Node, Node]) -> Node:
-    """UNION, EXCEPT, INTERSECT, each with or without ALL or BY NAME."""
-    left, right = _aligned(planner, tree, sides)
-    if left.changes != right.changes or not isinstance(tree, exp.Union):
-        left, right = planner.changes(left), planner.changes(right)
-    if isinstance(tree, exp.Union):
-        both = union_all((left, right))
-        return distinct(planner, both) if tree.args.get("distinct") else both
-    word = tree.key.upper()
-    _warn(planner, word, "the rows of both sides")
-    plain = ", ".join(text(named(c)) for c in left.columns)
-    other = ", ".join(text(named(c)) for c in right.columns)
-    every = bool(tree.args.get("distinct"))
-    return Keyed(
-        inputs=(left, right),
-        columns=left.columns,
-        pos=(),
-        time={},
-        changes=True,
-        key=left.columns if every else None,
-        by=(tuple(text(named(c)) for c in left.columns), tuple(text(named(c)) for c in right.columns)),
-        sql=f"SELECT {plain}, {KEY} FROM __in0 {word}{'' if every else ' ALL'} SELECT {other}, {KEY} FROM __in1",
-        what=f"{word.lower()}{'' if every else ' all'}",
-        ttl_us=ttl_us(planner),
-    )
-
-
-def _aligned(planner: Planner, tree: exp.SetOperation, sides: tuple[Node, Node]) -> tuple[Node, Node]:
-    """The sides with the column names (and, BY NAME, the order) of the left one."""
-    left, right = sides
-    if tree.args.get("by_name"):
-        columns = [*left.columns, *(c for c in right.columns if c.lower() not in {n.lower() for n in left.columns})]
-        return _by_name(planner, left, columns), _by_name(planner, right, columns)
-    if len(left.columns) != len(right.columns):
-        planner.refuse(
-            f"the sides of {tree.key.upper()} have {len(left.columns)} and {len(right.columns)} columns",
-            "select as many columns on both sides, or write UNION ALL BY NAME",
-            tree,
-        )
-    items: Items = [(named(c), name) for c, name in zip(right.columns, left.columns, strict=True)]
-    return left, planner.project(right, items, [])
-
-
-def _by_name(planner: Planner, node: Node, columns: list[str]) -> Node:
-    own = {c.lower(): c for c in node.columns}
-    items: Items = [(named(own[c.lower()]) if c.lower() in own else exp.null(), c) for c in columns]
-    return planner.project(node, items, [])
-
-
-def limit(planner: Planner, node: Node, order: list[exp.Expr], count: int | None, offset: int) -> Node:
+def limit(node: Node, order: list[exp.Expr], count: int | None, offset: int) -> Node:
     """ORDER BY … LIMIT n OFFSET m over everything so far: the rows that are in it now, as a changelog."""
     below = [] if count is None else [f"__rank <= {count + offset}"]
     by = ", ".join(text(o) for o in order)
@@ -248,7 +185,7 @@ def regular_join(
         condition: over output names, '' for none but the equalities.
     """
     names = (dict(left_pairs), dict(right_pairs))
-    _warn(planner, f"the {kind} join of changelogs", "the rows of both sides")
+    warn_unbounded(planner, f"the {kind} join of changelogs", "the rows of both sides")
     shown = left_pairs if kind in ("semi", "anti") else (*left_pairs, *right_pairs)
     on = [f"__l.{KEY} = __r.{KEY}"]
     on += [f"{text(named(names[0][a]))} = {text(named(names[1][b]))}" for a, b in equal]
@@ -297,40 +234,49 @@ def _joined_key(
     return None if own[0] is None or own[1] is None else (*own[0], *own[1])
 
 
-def merged_keys(node: Node) -> dict[str, str]:
-    """Of a full join: columns of both sides that are equal where both are there, so that COALESCE of them is one key."""
-    return {}
+ORDER_BY = "__o"
+"""Begins the names of columns that only ORDER BY needs."""
 
 
-def order_of(scope: Scope, tree: exp.Expr, items: Items, node: Node) -> list[exp.Expr]:
-    """ORDER BY items over the block's output: names of its columns, numbers, or expressions of them."""
-    found = []
-    for ordered in tree.expressions:
+def sorted_by_output(tree: exp.Select) -> exp.Select:
+    """The SELECT with every ORDER BY item among its own columns, those that are not as `ORDER_BY` columns.
+
+    ORDER BY, LIMIT and OFFSET themselves are left out.
+    """
+    order = tree.args.get("order")
+    plain = tree.copy()
+    for clause in ("order", "limit", "offset"):
+        plain.set(clause, None)
+    if order is None or tree.args.get("distinct"):
+        return plain
+    shown = {e.alias_or_name.lower() for e in tree.expressions}
+    for number, ordered in enumerate(order.expressions):
         body = ordered.this
-        if isinstance(body, exp.Literal) and not body.is_string and 1 <= int(body.name) <= len(items):
-            body = named(items[int(body.name) - 1][1])
+        if not _is_output(body, shown):
+            plain.append("expressions", exp.alias_(body.copy(), f"{ORDER_BY}{number}", quoted=True))
+    return plain
+
+
+def _is_output(body: exp.Expr, shown: set[str]) -> bool:
+    """A number, or the name of an output column."""
+    if isinstance(body, exp.Literal) and not body.is_string:
+        return True
+    return isinstance(body, exp.Column) and not body.table and body.name.lower() in shown
+
+
+def order_of(order: exp.Expr | None, node: Node) -> list[exp.Expr]:
+    """ORDER BY over the columns of a block made with `sorted_by_output`."""
+    names = {c.lower(): c for c in node.columns}
+    found = []
+    for number, ordered in enumerate(order.expressions if order is not None else []):
+        body, own = ordered.this, f"{ORDER_BY}{number}"
+        if own in names:
+            column = own
+        elif isinstance(body, exp.Literal):
+            column = node.columns[int(body.name) - 1] if 1 <= int(body.name) <= len(names) else body.name
         else:
-            body = _over_output(scope, body, items, node)
+            column = names.get(body.name.lower(), body.name)
         copy = ordered.copy()
-        copy.set("this", body)
+        copy.set("this", named(column))
         found.append(copy)
     return found
-
-
-def _over_output(scope: Scope, body: exp.Expr, items: Items, node: Node) -> exp.Expr:
-    bound = scope.bind(body, {n.lower() for _, n in items})
-
-    def visit(part: exp.Expr) -> exp.Expr:
-        for expression, name in items:
-            if part == expression:
-                return named(name)
-        if isinstance(part, exp.Column) and not part.this.args.get("quoted"):
-            match = next((n for _, n in items if n.lower() == part.name.lower()), None)
-            return named(match) if match else part
-        return part
-
-    rewritten = bound.transform(visit)
-    missing = columns_of(rewritten) - set(node.columns)
-    if missing and is_column(rewritten, node.columns) is None:
-        return exp.column(sorted(missing)[0])
-    return rewritten

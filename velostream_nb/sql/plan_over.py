@@ -82,10 +82,8 @@ def _latest(planner: Planner, node: Node, items: Items, where: list[exp.Expr], q
             window,
         )
     projected = planner.project(node, items, where)
-    planner.key = tuple(names[k] for k in keys)
-    return Latest(
-        inputs=(projected,), columns=projected.columns, pos=projected.pos, time=projected.time, keys=planner.key
-    )
+    key = tuple(names[k] for k in keys)
+    return Latest(inputs=(projected,), columns=projected.columns, pos=(), time={}, changes=True, key=key, keys=key)
 
 
 class _OverPlan:

@@ -11,10 +11,12 @@ from velostream_nb.core.errors import BindError, ConfigError, Place, Unsupported
 from velostream_nb.core.records import POS, TS
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.parse import node_place
-from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Order, Project, Source, StreamInfo, walk
+from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Order, Project, Source, StreamInfo, Table, walk
 from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated
+from velostream_nb.sql.plan_changes import ORDER_BY, limit, order_of, sorted_by_output
 from velostream_nb.sql.plan_join import join_inputs
 from velostream_nb.sql.plan_over import has_window, plan_over
+from velostream_nb.sql.plan_sets import distinct, set_operation
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
 from velostream_nb.sql.statements import Query, StartJob
 
@@ -51,10 +53,13 @@ def _plan(query: Query, catalog: Catalog, settings: Mapping[str, str], options: 
     first.query(query.tree)
     planner = Planner(query, catalog, settings, first.used)
     root = planner.query(query.tree)
-    sources = tuple(n for n in walk(root) if isinstance(n, Source))
+    sources = tuple(n for n in walk(root) if isinstance(n, Source) or (isinstance(n, Table) and n.stream.rows is None))
     if not sources:
         raise UnsupportedError("the query reads no stream", hint="a job needs a stream in FROM; run a bare SELECT")
-    return JobPlan(root, sources, planner.key, tuple(planner.notes), options)
+    mode = None
+    if root.changes:
+        mode = "upsert" if root.key is not None and settings.get("changelog", "upsert") == "upsert" else "retract"
+    return JobPlan(root, sources, root.key or () if mode == "upsert" else (), tuple(planner.notes), options, mode)
 
 
 class Planner:
@@ -66,11 +71,10 @@ class Planner:
         self.source = query.source
         self.settings = settings
         self.notes: list[str] = []
-        self.key: tuple[str, ...] = ()
         self.used: dict[str, set[str]] = {}
         self._only = used
         self._catalog = catalog
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, Source | Table] = {}
         self._views: dict[str, Node] = {}
         self._emit = query.emit
 
@@ -108,16 +112,22 @@ class Planner:
         if isinstance(tree, exp.Subquery):
             return self.query(tree.this, known)
         if isinstance(tree, exp.SetOperation):
-            self.refuse(
-                f"{tree.key.upper()} is not supported yet",
-                "start one job a branch that write to the same 'output.topic'",
-                tree,
-            )
+            sides = self.query(tree.left, known), self.query(tree.right, known)
+            node = set_operation(self, tree, sides)
+            return self._limited(tree, node)
         if not isinstance(tree, exp.Select):
             self.refuse(f"{tree.key.upper()} is not a streaming query", "write SELECT … FROM a stream", tree)
         return self._select(tree, known)
 
     def _select(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
+        if tree.args.get("limit") or tree.args.get("offset"):
+            return self._limited(tree, self._block(sorted_by_output(tree), ctes))
+        if tree.args.get("order"):
+            self._limited(tree, None)
+        return self._block(tree, ctes)
+
+    def _block(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
+        """One SELECT without its ORDER BY and LIMIT."""
         self._refuse_clauses(tree)
         where = tree.args["where"].this if tree.args.get("where") else None
         scope, node, filters = self._inputs(tree, ctes, conjuncts(where))
@@ -140,8 +150,45 @@ class Planner:
             node, items, bound, qualify = aggregate(self, tree, scope, node, items, filters, names, qualify)
         self.notes += [n for n in scope.notes if n not in self.notes]
         if qualify or any(has_window(e) for e, _ in items):
-            return plan_over(self, node, items, bound, qualify, windows)
-        return self.project(node, items, bound)
+            node = plan_over(self, node, items, bound, qualify, windows)
+        else:
+            node = self.project(node, items, bound)
+        return self._distinct_rows(tree, node) if tree.args.get("distinct") else node
+
+    def _distinct_rows(self, tree: exp.Select, node: Node) -> Node:
+        if tree.args["distinct"].args.get("on"):
+            self.refuse(
+                "DISTINCT ON takes any row of a group",
+                "say which: QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) = 1",
+                tree.args["distinct"],
+            )
+        return distinct(self, node)
+
+    def _limited(self, tree: exp.Query, node: Node | None) -> Node:
+        """ORDER BY, LIMIT and OFFSET over the block's rows, whose columns the order needs are among its own."""
+        order, count, offset = tree.args.get("order"), tree.args.get("limit"), tree.args.get("offset")
+        if count is None and offset is None:
+            if order is not None:
+                self.refuse(
+                    "ORDER BY cannot apply to a stream that never ends",
+                    "sort where you read (s.query('SELECT … ORDER BY …')), or add LIMIT n for the first n",
+                    order,
+                )
+            assert node is not None
+            return node
+        assert node is not None
+        rows, skipped = (self._whole(part) for part in (count, offset))
+        limited = limit(node, order_of(order, node), rows, skipped or 0)
+        shown: Items = [(named(c), c) for c in node.columns if not c.startswith(ORDER_BY)]
+        return self.project(limited, shown, [])
+
+    def _whole(self, clause: exp.Expr | None) -> int | None:
+        if clause is None:
+            return None
+        value = clause.expression
+        if not isinstance(value, exp.Literal) or value.is_string or not value.name.isdecimal():
+            self.refuse(f"{clause.key.upper()} takes a whole number in a job", "write LIMIT 10", clause)
+        return int(value.name)
 
     def _inputs(
         self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr], filters: list[exp.Expr]
@@ -155,10 +202,6 @@ class Planner:
 
     def _refuse_clauses(self, tree: exp.Select) -> None:
         rewrites = {
-            "distinct": ("SELECT DISTINCT is not supported yet", "use QUALIFY ROW_NUMBER() OVER (PARTITION BY …) = 1"),
-            "order": ("ORDER BY cannot apply to a stream that never ends", "sort where you read: s.query('SELECT …')"),
-            "limit": ("LIMIT cannot apply to a job that never ends", "use EMIT CHANGES LIMIT n, or limit the reader"),
-            "offset": ("OFFSET cannot apply to a stream", "skip rows where you read"),
             "pivots": ("PIVOT is not supported in a job", "write the columns with CASE or FILTER"),
             "sample": ("SAMPLE is not repeatable over batches", "filter by hash: WHERE hash(key) % 10 = 0"),
         }
@@ -206,7 +249,7 @@ class Planner:
             self._views[name] = self.query(found.tree)
         return self._views[name]
 
-    def _stream(self, item: exp.Table) -> Source:
+    def _stream(self, item: exp.Table) -> Source | Table:
         name = ".".join(part.name for part in item.parts)
         try:
             info = self._catalog.stream(name)
@@ -215,8 +258,24 @@ class Planner:
                 error.place = self.locate(item)
             raise
         if info.topic not in self._sources:
-            self._sources[info.topic] = self._source(info)
+            changelog = info.table or info.schema.changelog
+            self._sources[info.topic] = self._table(info) if changelog else self._source(info)
         return self._sources[info.topic]
+
+    def _table(self, info: StreamInfo) -> Table:
+        columns, key = list(info.schema.names), info.schema.key
+        if self._only is not None:
+            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c in key]
+        bag = info.schema.changelog == "retract"
+        return Table(
+            inputs=(),
+            columns=tuple(columns),
+            pos=(),
+            time={},
+            changes=True,
+            key=None if bag or not key else key,
+            stream=info,
+        )
 
     def _source(self, info: StreamInfo) -> Source:
         columns = list(info.schema.names)

@@ -1,0 +1,134 @@
+"""Changelogs: an append-only input as one, unions, and what of a tick's changes leaves the engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from velostream_nb.core.records import OP, TS, WEIGHT
+from velostream_nb.engine.delta import Account, Delta, concat
+from velostream_nb.engine.duck import Duck, quote, quoted
+from velostream_nb.engine.node import Operator
+from velostream_nb.sql import plan
+
+
+class AsChanges(Operator):
+    """Every row of an append-only input comes, and none goes; late rows are rows."""
+
+    name = "changes"
+    node: plan.AsChanges
+
+    def __init__(self, node: plan.AsChanges, duck: Duck, account: Account, upstream: Operator) -> None:
+        super().__init__(node, duck, account)
+        fields = [upstream.schema.field(c) for c in node.columns]
+        self.schema = pa.schema([*fields, pa.field(WEIGHT, pa.int64())])
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        (delta,) = inputs
+        parts = [delta.rows.select(list(self.node.columns))]
+        if delta.late is not None:
+            parts.append(delta.late.select(list(self.node.columns)))
+        rows = concat(parts)
+        ones = pa.array(np.ones(rows.num_rows, dtype=np.int64))
+        return Delta(rows.append_column(self.schema.field(WEIGHT), ones), delta.watermark_us)
+
+    def describe(self) -> str:
+        return "rows as changes"
+
+
+class Union(Operator):
+    """UNION ALL: the rows of all inputs; DuckDB finds the types they have in common."""
+
+    name = "union"
+    node: plan.Union
+
+    def __init__(self, node: plan.Union, duck: Duck, account: Account, *upstream: Operator) -> None:
+        super().__init__(node, duck, account)
+        self._feeds = [duck.feed(u.schema) for u in upstream]
+        sql = " UNION ALL ".join(self._branch(i) for i in range(len(upstream)))
+        self.schema = duck.schema_of(sql)
+        self._statement = duck.prepare(sql)
+        self._late_schemas = [u.schema for u in upstream]
+
+    def _branch(self, number: int) -> str:
+        """One input's rows; its positions are filled up, and its number is the last one."""
+        node, source = self.node, self.node.inputs[number]
+        renamed = zip(source.columns, node.columns, strict=True)
+        columns = ", ".join(f"{quote(c)} AS {quote(o)}" for c, o in renamed)
+        if node.changes:
+            return f"SELECT {columns}, {WEIGHT} FROM {self._feeds[number].name} AS __in"
+        own = [quote(p) for p in source.pos] + ["0::BIGINT"] * (len(node.pos) - 1 - len(source.pos))
+        own.append(f"{number}::BIGINT")
+        positions = ", ".join(f"{value} AS {quote(p)}" for value, p in zip(own, node.pos, strict=True))
+        return f"SELECT {columns}, {TS}, {positions} FROM {self._feeds[number].name} AS __in"
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        watermark_us = min(d.watermark_us for d in inputs)
+        rows = self._united([d.rows for d in inputs])
+        late = self._late(inputs)
+        return Delta(rows, watermark_us, late, many=True)
+
+    def _united(self, tables: list[pa.Table]) -> pa.Table:
+        if not any(t.num_rows for t in tables):
+            return self.schema.empty_table()
+        for feed, table in zip(self._feeds, tables, strict=True):
+            feed.rows = table
+        return self._statement.rows()
+
+    def _late(self, inputs: list[Delta]) -> pa.Table | None:
+        """Late rows of all inputs, each with its own watermark: the same statement, an input at a time."""
+        found = []
+        for number, delta in enumerate(inputs):
+            if delta.late is not None:
+                empty = [s.empty_table() for s in self._late_schemas]
+                empty[number] = delta.late.select(self._late_schemas[number].names)
+                field = delta.late.schema.field(delta.late.num_columns - 1)
+                found.append(self._united(empty).append_column(field, delta.late.column(delta.late.num_columns - 1)))
+        return concat(found) if found else None
+
+    def describe(self) -> str:
+        return f"union all of {len(self._feeds)} inputs"
+
+
+class Emit:
+    """The last step of a changelog: equal rows that come and go cancel out, the rest gets its `OP`."""
+
+    def __init__(self, duck: Duck, schema: pa.Schema, node: plan.Node, mode: str) -> None:
+        self._feed = duck.feed(schema)
+        self._statement = duck.prepare(self._upserts(node) if mode == "upsert" else self._retractions(node))
+        self.schema = duck.schema_of(self._statement.sql)
+
+    def _net(self, node: plan.Node) -> str:
+        columns = quoted(node.columns)
+        net = f"sum({WEIGHT})::BIGINT AS {WEIGHT}"
+        return f"(SELECT {columns}, {net} FROM {self._feed.name} GROUP BY ALL HAVING sum({WEIGHT}) <> 0)"
+
+    def _upserts(self, node: plan.Node) -> str:
+        """The new row of every key that has one; the old row of every key that has none any more."""
+        partition = f"PARTITION BY {quoted(node.key)}" if node.key else ""
+        op = f"CASE WHEN {WEIGHT} > 0 THEN 'upsert' ELSE 'delete' END"
+        return (
+            f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {self._net(node)} "
+            f"QUALIFY {WEIGHT} = max({WEIGHT}) OVER ({partition}) ORDER BY {OP}"
+        )
+
+    def _retractions(self, node: plan.Node) -> str:
+        op = f"CASE WHEN {WEIGHT} > 0 THEN 'insert' ELSE 'delete' END"
+        return (
+            f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM "
+            f"(SELECT *, unnest(range(abs({WEIGHT}))) FROM {self._net(node)}) ORDER BY {OP}"
+        )
+
+    def rows(self, changes: pa.Table) -> pa.Table:
+        """Columns and `OP`; deletes come before what takes their place."""
+        if not changes.num_rows:
+            return self.schema.empty_table()
+        self._feed.rows = changes
+        return self._statement.rows()
+
+
+def mode_of(node: plan.Node, wanted: str | None) -> str | None:
+    """How the node's rows are written out: None for append-only rows, 'upsert' where a key allows it."""
+    if not node.changes:
+        return None
+    return "upsert" if node.key is not None and wanted != "retract" else "retract"

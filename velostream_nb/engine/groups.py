@@ -1,0 +1,151 @@
+"""Group: GROUP BY without a window over an append-only input, as a changelog keyed by the group."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from velostream_nb.core.errors import BindError
+from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
+from velostream_nb.core.records import TS
+from velostream_nb.engine.delta import Account, Delta, concat
+from velostream_nb.engine.duck import Duck, quote
+from velostream_nb.engine.keyed import AT, Difference, hash_of, row_bytes
+from velostream_nb.engine.node import Operator, shown
+from velostream_nb.sql import plan
+from velostream_nb.sql.plan_changes import KEY
+
+
+class Group(Operator):
+    """One aggregate state per group; a tick's groups are merged with its rows, and the difference is emitted.
+
+    Where a state cannot be exported or merged (DISTINCT, ORDER BY inside, mode, histogram) the group's rows are kept
+    in the order they came, and a touched group is aggregated anew. Late rows count.
+    """
+
+    name = "group"
+    node: plan.Group
+
+    def __init__(self, node: plan.Group, duck: Duck, account: Account, upstream: Operator) -> None:
+        super().__init__(node, duck, account)
+        self._feed = duck.feed(upstream.schema)
+        self._touched = duck.feed(pa.schema([(KEY, pa.uint64())]))
+        self._hash = hash_of([e for e, _ in node.keys])
+        self._keys = "".join(f"{e} AS {quote(n)}, " for e, n in node.keys)
+        self._mine = f"{KEY} IN (SELECT {KEY} FROM {self._touched.name})"
+        self._find = duck.prepare(f"SELECT DISTINCT {self._hash} AS {KEY} FROM {self._feed.name} AS __in")
+        self.keeps_rows = not node.mergeable or not self._exports()
+        partial = self._rows_sql(upstream.schema) if self.keeps_rows else self._partial_sql()
+        self._state = duck.table(partial)
+        self._next = duck.table(partial)
+        self._merge = duck.prepare(f"INSERT INTO {self._next} {self._merged_sql(partial)}")
+        self._forget = duck.prepare(f"DELETE FROM {self._state} WHERE {self._mine}")
+        self._keep = duck.prepare(f"INSERT INTO {self._state} SELECT * FROM {self._next}")
+        self._clear = duck.prepare(f"DELETE FROM {self._next}")
+        answer = self._answer_sql()
+        self._answer = duck.prepare(answer)
+        self._difference = Difference(duck, self._touched, duck.schema_of(answer))
+        self.schema = self._difference.schema
+        self._started = False
+        self._rows = 0
+        self._expired_us = WATERMARK_MIN_US
+
+    # -- SQL --------------------------------------------------------------------------------------------------------
+
+    def _exports(self) -> bool:
+        try:
+            self.duck.schema_of(self._partial_sql())
+        except BindError as error:
+            if "export" not in error.message.lower():
+                raise
+            return False
+        return True
+
+    def _partial_sql(self) -> str:
+        """The tick's groups: keys, states, and where they belong."""
+        states = "".join(f"{call} EXPORT_STATE AS {quote(n)}, " for call, n in self.node.aggregates)
+        grouped = " GROUP BY ALL" if self.node.keys else ""
+        at = f"max({TS}) AS {AT}"
+        if not self.node.keys:
+            return f"SELECT {states}{self._hash} AS {KEY}, {at} FROM {self._feed.name} AS __in"
+        return f"SELECT {self._keys}{states}{self._hash} AS {KEY}, {at} FROM {self._feed.name} AS __in{grouped}"
+
+    def _rows_sql(self, schema: pa.Schema) -> str:
+        """The tick's rows: the input's columns, and where they belong."""
+        columns = ", ".join(quote(c) for c in schema.names)
+        return f"SELECT {columns}, {self._hash} AS {KEY}, {TS} AS {AT} FROM {self._feed.name} AS __in"
+
+    def _merged_sql(self, partial: str) -> str:
+        both = f"SELECT * FROM {self._state} WHERE {self._mine} UNION ALL {partial}"
+        if self.keeps_rows:
+            return both
+        keys = "".join(f"{quote(n)}, " for _, n in self.node.keys)
+        states = "".join(f"combine_aggr({quote(n)}) AS {quote(n)}, " for _, n in self.node.aggregates)
+        return f"SELECT {keys}{states}{KEY}, max({AT}) AS {AT} FROM ({both}) GROUP BY {keys}{KEY}"
+
+    def _answer_sql(self) -> str:
+        keys = "".join(f"{quote(n)}, " for _, n in self.node.keys)
+        if not self.keeps_rows:
+            values = "".join(f"finalize({quote(n)}) AS {quote(n)}, " for _, n in self.node.aggregates)
+            return f"SELECT {keys}{values}{KEY} FROM {self._next}"
+        values = "".join(f"{call} AS {quote(n)}, " for call, n in self.node.aggregates)
+        if not self.node.keys:
+            return f"SELECT {values}0::UBIGINT AS {KEY} FROM {self._next} AS __in"
+        by = ", ".join(f"({e})" for e, _ in self.node.keys)
+        return f"SELECT {self._keys}{values}{KEY} FROM {self._next} AS __in GROUP BY {by}, {KEY}"
+
+    # -- ticks ------------------------------------------------------------------------------------------------------
+
+    def step(self, inputs: list[Delta]) -> Delta:
+        (delta,) = inputs
+        rows = delta.rows
+        if delta.late is not None:
+            rows = concat([rows, delta.late.select(rows.column_names)])
+        out = self.schema.empty_table()
+        if rows.num_rows or (not self._started and not self.node.keys):
+            out = self._change(rows, delta.watermark_us)
+        self._started = True
+        self._expire(delta.watermark_us)
+        return Delta(out, delta.watermark_us)
+
+    def _change(self, rows: pa.Table, at_us: int) -> pa.Table:
+        self._feed.rows = rows
+        self._touched.rows = self._find.rows() if self.node.keys else pa.table({KEY: pa.array([0], pa.uint64())})
+        self._clear.run()
+        merged = self._merge.run()
+        out = self._difference.change(self._answer.rows(), at_us)
+        self._rows += merged - self._forget.run()
+        self._keep.run()
+        self._rows += self._difference.keep()
+        self._clear.run()
+        return out
+
+    def _expire(self, now_us: int) -> None:
+        ttl = self.node.ttl_us
+        if ttl is None or now_us >= WATERMARK_MAX_US or now_us - self._expired_us < max(1, ttl // 16):
+            return
+        for table in self.native().values():
+            self._rows -= self.duck.change(f"DELETE FROM {table} WHERE {AT} < {now_us - ttl}")
+        self._expired_us = now_us
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        keys = ", ".join(shown(e) for e, _ in self.node.keys) or "()"
+        calls = ", ".join(shown(c) for c, _ in self.node.aggregates)
+        held = "its rows" if self.keeps_rows else "one aggregate state"
+        bound = f", for {self.node.ttl_us / 1e6:g} s" if self.node.ttl_us is not None else ""
+        return f"group by {keys}{': ' if calls else ''}{calls}; keeps {held} and the last values per group{bound}"
+
+    def tables(self) -> dict[str, pa.Table]:
+        counts = {"rows": [self._rows], "started": [self._started], "expired_us": [self._expired_us]}
+        return {"group": pa.table(counts)}
+
+    def load_tables(self, tables: dict[str, pa.Table]) -> None:
+        row = tables["group"].to_pylist()[0]
+        self._rows, self._started, self._expired_us = row["rows"], row["started"], row["expired_us"]
+
+    def native(self) -> dict[str, str]:
+        return {"groups": self._state, "answer": self._difference.state}
+
+    def state_size(self) -> tuple[int, int]:
+        return self._rows, self._rows * row_bytes(self.schema)
