@@ -110,7 +110,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(ROOT).with_suffix("").as_posix()
+        return f"{self.path.parent.name}/{self.path.stem}"
 
     @property
     def refuses(self) -> bool:
