@@ -58,7 +58,7 @@ def answers(case: Case, session: DrivenSession, written: Mapping[str, list[str]]
             continue
         (statement,) = parse(job.spec.sql).statements
         if sql is None and isinstance(statement, StartJob):
-            found = _ask(case, statement.query.source, inputs, hidden=False)
+            found = _ask(case, statement.query.tree.sql("duckdb"), inputs, hidden=False)
         else:
             found = _ask(case, sql, inputs, hidden=True) if sql is not None else None
         if found is not None:
