@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from tests.driven import DrivenSession, driven
+from tests.engine.changelog import Changelog
 from tests.golden.case import Case, Claims, Item, Step
 from tests.golden.oracle import Answers, answers
 from tests.golden.rows import canonical, rendered, table_lines
@@ -20,51 +19,6 @@ from velostream_nb.sql.durations import parse_duration_us
 
 LIMIT = 2**62
 MOST_TICKS = 10_000
-
-
-@dataclass
-class Folded:
-    """A topic's changelog, folded while its changes are checked."""
-
-    key: Sequence[str] = ()
-    rows: dict[Any, Counter[str]] = field(default_factory=dict)
-    """Rows (as lines) by key; all under one key when the changelog has none."""
-
-    def take(self, changes: Sequence[dict[str, Any]], where: str) -> None:
-        """Apply the changes of one tick.
-
-        Raises:
-            AssertionError: a change is none, or takes back what is not there.
-        """
-        touched: Counter[Any] = Counter()
-        ops: dict[str, set[str]] = {}
-        for change in changes:
-            row = {k: v for k, v in change.items() if k != "op"}
-            (line,) = rendered([row])
-            op = change["op"]
-            keyed = op == "upsert" or (op == "delete" and self.key)
-            identity = tuple(rendered([{k: row[k] for k in self.key}])) if keyed else "bag"
-            before = self.rows.setdefault(identity, Counter())
-            if keyed:
-                touched[identity] += 1
-                assert touched[identity] == 1, f"{where}: two changes of one key in one tick: {line}"
-                assert op == "delete" or before[line] == 0, f"{where}: an upsert that changes nothing: {line}"
-                assert op == "upsert" or before, f"{where}: a delete of a key that is not there: {line}"
-                before.clear()
-            else:
-                ops.setdefault(line, set()).add(op)
-                assert len(ops[line]) == 1, f"{where}: a row comes and goes in one tick: {line}"
-                assert op == "insert" or before[line] > 0, f"{where}: a delete of a row that is not there: {line}"
-            if op != "delete":
-                before[line] += 1
-            elif not keyed:
-                before[line] -= 1
-            if not +before:
-                del self.rows[identity]
-
-    def lines(self) -> list[str]:
-        """The rows that stand."""
-        return [line for rows in self.rows.values() for line in rows.elements()]
 
 
 @dataclass
@@ -84,7 +38,7 @@ class _Watch:
     def __init__(self, session: DrivenSession) -> None:
         self.session = session
         self.seen: dict[str, int] = {}
-        self.folded: dict[str, Folded] = {}
+        self.folded: dict[str, Changelog] = {}
 
     def topics(self) -> list[str]:
         for job in list(self.session.ticker.jobs.values()):
@@ -110,9 +64,9 @@ class _Watch:
             if rows and "op" in rows[0]:
                 schema = self.session.broker.schema(topic)
                 assert schema is not None
-                folded = self.folded.setdefault(topic, Folded())
-                folded.key = schema.key
-                folded.take(rows, f"{where}, {topic}")
+                folded = self.folded.setdefault(topic, Changelog(schema.key))
+                changes = [(row["op"], {k: v for k, v in row.items() if k != "op"}) for row in rows]
+                folded.take(changes, f"{where}, {topic}")
             if rows:
                 found[topic] = rendered(rows)
         return found
@@ -221,12 +175,12 @@ def run_case(case: Case, per_tick: int | None, *, with_answers: bool = False) ->
         run = Run(player.claims)
         for number, step in enumerate(case.steps):
             player.play(step, number)
-            run.folded.append({topic: sorted(f.lines()) for topic, f in player.watch.folded.items()})
+            run.folded.append({topic: sorted(rendered(f.rows())) for topic, f in player.watch.folded.items()})
         run.changelogs = set(player.watch.folded)
         player.claims.late = {info.name: info.late for info in session.jobs()}
         if with_answers:
             whole = {
-                topic: player.watch.folded[topic].lines()
+                topic: rendered(player.watch.folded[topic].rows())
                 if topic in player.watch.folded
                 else [line for outs in player.claims.outs for line in outs.get(topic, ())]
                 for topic in player.watch.seen

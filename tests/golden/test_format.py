@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden.case import ROOT, Case, read_case
-from tests.golden.drive import Folded, run_case
+from tests.golden.drive import run_case
 from tests.golden.rows import bag, rendered
 from tests.golden.test_golden import assert_claims
 
@@ -59,36 +59,6 @@ def test_the_query_itself_is_the_oracle(tmp_path: Path) -> None:
     answers = run_case(good, None, with_answers=True).answers
     assert answers is not None
     assert bag(answers.batch["j"]) == bag(['{"x": 2}'])
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ([{"op": "upsert", "k": 1, "v": 1}, {"op": "upsert", "k": 1, "v": 2}], "two changes of one key"),
-        ([{"op": "delete", "k": 1, "v": 1}], "a key that is not there"),
-        ([{"op": "upsert", "k": 0, "v": 0}], "changes nothing"),
-    ],
-)
-def test_upserts_are_checked(changes: list[dict[str, object]], complaint: str) -> None:
-    folded = Folded(("k",))
-    folded.take([{"op": "upsert", "k": 0, "v": 0}], "before")
-    with pytest.raises(AssertionError, match=complaint):
-        folded.take(changes, "here")
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ([{"op": "delete", "v": 1}], "a row that is not there"),
-        ([{"op": "delete", "v": 0}, {"op": "insert", "v": 0}], "comes and goes"),
-    ],
-)
-def test_retractions_are_checked(changes: list[dict[str, object]], complaint: str) -> None:
-    folded = Folded()
-    folded.take([{"op": "insert", "v": 0}, {"op": "insert", "v": 0}], "before")
-    assert len(folded.lines()) == 2
-    with pytest.raises(AssertionError, match=complaint):
-        folded.take(changes, "here")
 
 
 @pytest.mark.parametrize("slip", ["-- out j", "-- oracle", "-- construct filter", "-- query", "-- error"])
