@@ -140,28 +140,87 @@ class Over(Node):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Windows ``[end - size, end)`` with ``end ≡ offset (mod slide)``; a tumbling window slides by its size."""
+    """Windows ``[end - size, end)`` with ``end ≡ offset + size (mod slide)``; a tumbling window slides by its size.
+
+    Attributes:
+        cumulate: windows ``[base, base + i * slide)`` up to `size`, with ``base ≡ offset (mod size)``.
+        months: calendar windows of so many months, counted from 1970; the other lengths are 0.
+    """
 
     size_us: int
     slide_us: int
     offset_us: int = 0
+    cumulate: bool = False
+    months: int = 0
+
+    @property
+    def longest_us(self) -> int:
+        """No window is longer."""
+        return self.size_us or self.months * 31 * 86_400 * US
+
+
+GROUPING = "__set"
+"""Column of an aggregation with several grouping sets: which one a row belongs to, as DuckDB's GROUPING() has it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class WindowAggregate(Node):
-    """GROUP BY over event-time windows; emits a row per (window, key) when the watermark reaches its end.
+class Grouped(Node):
+    """What aggregations over windows have in common.
 
-    Columns: ``window_start``, ``window_end`` (TIMESTAMP), the keys, the aggregates.
+    Columns: ``window_start``, ``window_end`` (TIMESTAMP), the keys, the aggregates, the GROUPING() calls, and
+    `GROUPING` when there are several sets.
 
     Attributes:
         mergeable: the aggregates' states may be combined; False when one has DISTINCT or ORDER BY inside, which a
             state does not remember.
+        sets: the key names of every grouping set; () for one set, of all the keys.
+        groupings: (column, key names) of every GROUPING() call.
     """
 
-    window: Window
     keys: tuple[tuple[str, str], ...]
     aggregates: tuple[tuple[str, str], ...]
     mergeable: bool
+    sets: tuple[tuple[str, ...], ...] = ()
+    groupings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WindowAggregate(Grouped):
+    """GROUP BY over event-time windows; emits a row per (window, key) when the watermark reaches its end."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SessionAggregate(Grouped):
+    """GROUP BY over sessions: a key's rows of which each comes at most `gap_us` after one before it.
+
+    A session ends `gap_us` after its last row; it is emitted when the watermark is past its end.
+    """
+
+    gap_us: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WindowChanges(WindowAggregate):
+    """The same as a changelog.
+
+    Attributes:
+        early: every window is emitted with its first row and again when its values change (EMIT CHANGES); else first
+            when it closes.
+        keep_us: a closed window takes late rows for so long, and is emitted again ('late.data' = 'update').
+    """
+
+    early: bool
+    keep_us: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SessionChanges(SessionAggregate):
+    """Sessions as a changelog; see `WindowChanges`. A session that grows or merges with another one is replaced."""
+
+    early: bool
+    keep_us: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -321,6 +380,7 @@ class JobPlan:
         key: output columns that key the changelog; () for an append-only output, and for one without a key.
         changelog: how the output is written: None (append-only), 'upsert' or 'retract'; see `schema.StreamSchema`.
         notes: assumptions made for the user, one sentence each.
+        late: what becomes of rows that come too late: 'drop', 'dead_letter' or 'update'.
     """
 
     root: Node
@@ -329,6 +389,7 @@ class JobPlan:
     notes: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
     changelog: str | None = None
+    late: str = "drop"
 
 
 def walk(root: Node) -> list[Node]:
