@@ -231,7 +231,9 @@ def _joined_key(
         return own[0]
     if kind in ("inner", "right") and one_left:
         return own[1]
-    return None if own[0] is None or own[1] is None else (*own[0], *own[1])
+    if kind != "inner" or own[0] is None or own[1] is None:
+        return None  # two rows of a full join may both have NULL in every key column
+    return (*own[0], *own[1])
 
 
 ORDER_BY = "__o"

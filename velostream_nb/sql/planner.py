@@ -108,7 +108,7 @@ class Planner:
             if with_.args.get("recursive"):
                 self.refuse("recursive CTEs cannot be incremental", "unfold the recursion by hand", with_)
             for cte in with_.expressions:
-                known[cte.alias.lower()] = self.query(cte.this, known)
+                known[cte.alias.lower()] = self._renamed(self.query(cte.this, known), cte)
         if isinstance(tree, exp.Subquery):
             return self.query(tree.this, known)
         if isinstance(tree, exp.SetOperation):
@@ -146,6 +146,8 @@ class Planner:
         windows = [scope.bind(w) for w in tree.args.get("windows") or []]
         for part in (*bound, *qualify, *(e for e, _ in items)):
             self._refuse_subqueries(part)
+            if node.changes:
+                self._refuse_time(part, tree)
         if is_aggregated(tree):
             node, items, bound, qualify = aggregate(self, tree, scope, node, items, filters, names, qualify)
         self.notes += [n for n in scope.notes if n not in self.notes]
@@ -215,13 +217,21 @@ class Planner:
         if found is not None:
             self.refuse("a subquery in an expression is not supported yet", "write it as a join or a CTE", found)
 
+    def _refuse_time(self, tree: exp.Expr, block: exp.Select) -> None:
+        if any(column.name == TS for column in tree.find_all(exp.Column)):
+            self.refuse(
+                "timestamp() has no meaning here: the rows of a changelog have no event time",
+                "select max(timestamp) in the GROUP BY below, or wall_clock() for the wall",
+                next(block.find_all(exp.Anonymous), block),
+            )
+
     # -- FROM -------------------------------------------------------------------------------------------------------
 
     def input(self, item: exp.Expr, ctes: Mapping[str, Node | exp.Expr]) -> tuple[Input, Node]:
         """One stream, CTE or subquery of FROM."""
         alias = item.alias_or_name
         if isinstance(item, exp.Subquery):
-            node = self.query(item.this, ctes)
+            node = self._renamed(self.query(item.this, ctes), item)
             return Input.of(alias or "subquery", node), node
         if not isinstance(item, exp.Table):
             self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
@@ -238,6 +248,18 @@ class Planner:
         cte = ctes.get(item.name.lower()) if not item.db else None
         node = cte if isinstance(cte, Node) else self._view(item) or self._stream(item)
         return Input.of(alias, node), node
+
+    def _renamed(self, node: Node, item: exp.Expr) -> Node:
+        """The node with the column names of ``AS alias(a, b)``; fewer names than columns rename the first ones."""
+        alias = item.args.get("alias")
+        names = [c.name for c in alias.args.get("columns") or []] if isinstance(alias, exp.TableAlias) else []
+        if not names:
+            return node
+        if len(names) > len(node.columns):
+            what = f"{item.alias} names {len(names)} columns, and has {len(node.columns)}"
+            self.refuse(what, "name as many columns as the query selects", item)
+        names += node.columns[len(names) :]
+        return self.project(node, [(named(c), n) for c, n in zip(node.columns, names, strict=True)], [])
 
     def _view(self, item: exp.Table) -> Node | None:
         """The plan of a view, once however often it is named."""
