@@ -37,10 +37,39 @@ class Delta:
 
 @dataclass(slots=True)
 class Account:
-    """What one tick of a job had to leave out."""
+    """What one tick of a job had to leave out.
+
+    Attributes:
+        late: how many rows came too late to count.
+        rejected: rows that could not be computed.
+        letters: late rows go to the dead-letter topic ('late.data' = 'dead_letter').
+        dropped: late rows of the operator at work, with the number of its input they came from; empty unless `letters`.
+        late_rows: late rows of the tick as records.
+    """
 
     late: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    letters: bool = False
+    dropped: list[tuple[pa.Table, int]] = field(default_factory=list)
+    late_rows: list[Rejected] = field(default_factory=list)
+
+    def drop(self, rows: pa.Table | None, side: int = 0) -> None:
+        """Count late rows (`Delta.late`, or some of them) as dropped; call it last in a step: one that fails counts none.
+
+        Args:
+            side: which input of the operator they came from.
+        """
+        if rows is not None and rows.num_rows:
+            self.late += rows.num_rows
+            if self.letters:
+                self.dropped.append((rows, side))
+
+    def clear(self) -> None:
+        """A new tick begins."""
+        self.late = 0
+        self.rejected.clear()
+        self.dropped.clear()
+        self.late_rows.clear()
 
 
 def int64s(table: pa.Table, name: str) -> Int64s:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import BindError, StateError
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import HIDDEN, OP, POS, Decoded, Rejected, unpack_position
+from velostream_nb.core.records import HIDDEN, OP, Decoded, Rejected
 from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
@@ -22,6 +21,7 @@ from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.joins import AsofJoin, IntervalJoin
 from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
+from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats
 from velostream_nb.engine.numbers import shown_field, whole_numbers
 from velostream_nb.engine.ordered import Order, Over, Running
@@ -58,12 +58,14 @@ class Outcome:
         late: rows dropped because they came behind the watermark.
         rejected: rows that could not be computed.
         watermark_us: the output's watermark.
+        late_rows: the late rows themselves, where they go to the dead-letter topic.
     """
 
     rows: pa.Table
     late: int
     rejected: list[Rejected]
     watermark_us: int
+    late_rows: list[Rejected] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class EngineNode:
     Attributes:
         inputs: indexes of the upstream nodes in `JobEngine.nodes`.
         topic: the topic of a source, None for the others.
+        sides: the topics behind each input.
     """
 
     operator: Operator
@@ -85,6 +88,7 @@ class EngineNode:
     busy_ns: int = 0
     rejected: int = 0
     _topics: tuple[str, ...] = field(default=())
+    sides: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_source(self) -> bool:
@@ -97,16 +101,14 @@ class EngineNode:
         self.busy_ns += time.perf_counter_ns() - started
         self.rows_in += sum(d.rows.num_rows for d in inputs)
         self.rows_out += out.rows.num_rows
+        for rows, side in self._account.dropped:
+            self._account.late_rows += late_rows(rows, self.sides[side], self.operator.name)
+        self._account.dropped.clear()
         return out
 
     def _reject(self, operator: Operator, row: pa.Table, reason: str) -> None:
         self.rejected += 1
-        partition, offset = unpack_position(row.column(POS)[0].as_py()) if POS in row.column_names else (0, 0)
-        visible = row.select([c for c in row.column_names if not c.startswith("__")])
-        raw = json.dumps(visible.to_pylist()[0], default=str, ensure_ascii=False).encode()
-        topic = self._topics[0] if len(self._topics) == 1 else ",".join(self._topics)
-        path = operator.name
-        self._account.rejected.append(Rejected(topic, partition, offset, reason, path, raw))
+        self._account.rejected.append(rejected_row(row, self._topics, reason, operator.name))
 
 
 class JobEngine:
@@ -118,7 +120,7 @@ class JobEngine:
 
     def __init__(self, plan: plans.JobPlan, *, threads: int = 1, state_dir: str | None = None) -> None:
         self.plan = plan
-        self._account = Account()
+        self._account = Account(letters=plan.late == "dead_letter")
         self._duck = Duck(threads=threads)
         self._duck.lock(state_dir)
         try:
@@ -155,7 +157,8 @@ class JobEngine:
                 topic = None
             topics = (topic,) if topic else tuple(dict.fromkeys(t for i in inputs for t in nodes[i]._topics))
             place[id(node)] = len(nodes)
-            nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics))
+            sides = tuple(nodes[i]._topics for i in inputs)
+            nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics, sides=sides))
         return tuple(nodes)
 
     def _columns_of(self, topic: str) -> tuple[str, ...]:
@@ -190,8 +193,7 @@ class JobEngine:
             final: the inputs are at their end: their watermarks become +infinity.
             idle: (topic, partition) pairs that have been silent for longer than the idle timeout.
         """
-        self._account.late = 0
-        self._account.rejected.clear()
+        self._account.clear()
         deltas = {}
         for index, node in enumerate(self.nodes):
             if isinstance(node.operator, Table):
@@ -210,17 +212,18 @@ class JobEngine:
 
     def finish(self, delta: Delta) -> Outcome:
         """End a tick with the root's output."""
-        late = self._account.late
+        account = self._account
+        # windows announce the next one to close: for people, time is no further than that of what was read
+        watermark_us = min(delta.watermark_us, self.watermark_us)
         if self._emit is not None:
             rows = whole_numbers(self._emit.rows(delta.rows))
-            return Outcome(rows, late, list(self._account.rejected), delta.watermark_us)
+            return Outcome(rows, account.late, list(account.rejected), watermark_us, list(account.late_rows))
         if delta.late is not None:  # nothing between source and output minds: late rows are rows
             delta = Delta(
                 pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
             )
-        return Outcome(
-            whole_numbers(delta.rows.select(self._shown)), late, list(self._account.rejected), delta.watermark_us
-        )
+        rows = whole_numbers(delta.rows.select(self._shown))
+        return Outcome(rows, account.late, list(account.rejected), watermark_us, list(account.late_rows))
 
     def tick(
         self,

@@ -76,8 +76,8 @@ class IntervalJoin(Operator):
         out = self.schema.empty_table()
         if left.rows.num_rows or right.rows.num_rows:
             out = self._join(left.rows, right.rows)
-        for delta in inputs:
-            self.account.late += delta.late.num_rows if delta.late is not None else 0
+        for side, delta in enumerate(inputs):
+            self.account.drop(delta.late, side)
         self._left = _since(concat([self._left, left.rows]), right.watermark_us, self.node.low_us)
         self._right = _since(concat([self._right, right.rows]), left.watermark_us, -self.node.high_us)
         return Delta(out, watermark_us, many=True)
@@ -135,8 +135,8 @@ class AsofJoin(Operator):
 
     def step(self, inputs: list[Delta]) -> Delta:
         left, right = inputs
-        for delta in inputs:
-            self.account.late += delta.late.num_rows if delta.late is not None else 0
+        for side, delta in enumerate(inputs):
+            self.account.drop(delta.late, side)
         waiting = concat([self._pending, left.rows])
         known = concat([self._right, right.rows])
         ready, self._pending = self._split(waiting, right.watermark_us)

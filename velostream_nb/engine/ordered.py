@@ -30,7 +30,7 @@ class Order(Operator):
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
         if delta.late is not None:
-            self.account.late += delta.late.num_rows
+            self.account.drop(delta.late)
         rows = concat([self._held, delta.rows])
         if rows.num_rows:
             rows = self._sorted(rows)
