@@ -11,14 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from velostream_nb.core.errors import BindError, StateError
+from velostream_nb.core.functions import Function, called
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import HIDDEN, OP, Decoded, Rejected
+from velostream_nb.engine.asof_join import AsofJoin
 from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
 from velostream_nb.engine.groups import Group
 from velostream_nb.engine.isolate import isolated_step
-from velostream_nb.engine.joins import AsofJoin, IntervalJoin
+from velostream_nb.engine.interval_join import IntervalJoin
 from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
@@ -26,6 +28,7 @@ from velostream_nb.engine.node import Operator, OperatorStats
 from velostream_nb.engine.numbers import shown_field, whole_numbers
 from velostream_nb.engine.ordered import Order, Over, Running
 from velostream_nb.engine.stateless import Project, Source
+from velostream_nb.engine.table_join import TableJoin
 from velostream_nb.engine.tables import Table
 from velostream_nb.engine.windows import WindowAggregate
 from velostream_nb.sql import plan as plans
@@ -39,6 +42,7 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.WindowAggregate: WindowAggregate,
     plans.IntervalJoin: IntervalJoin,
     plans.AsofJoin: AsofJoin,
+    plans.TableJoin: TableJoin,
     plans.Latest: Latest,
     plans.Table: Table,
     plans.AsChanges: AsChanges,
@@ -116,12 +120,26 @@ class JobEngine:
 
     Compiling certifies the whole query: DuckDB prepares every statement against the declared schemas, so that what is
     accepted does not fail on its first row for a reason that was knowable. Raises BindError otherwise.
+
+    Args:
+        functions: Python functions in sight, by lower-case name; later definitions do not change a running engine.
+
+    Attributes:
+        functions: those of them that the plan calls.
     """
 
-    def __init__(self, plan: plans.JobPlan, *, threads: int = 1, state_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        plan: plans.JobPlan,
+        *,
+        threads: int = 1,
+        state_dir: str | None = None,
+        functions: Mapping[str, Function] | None = None,
+    ) -> None:
         self.plan = plan
+        self.functions = tuple(called(functions or {}, list(plans.texts(plan.root))))
         self._account = Account(letters=plan.late == "dead_letter")
-        self._duck = Duck(threads=threads)
+        self._duck = Duck(threads=threads, functions=functions)
         self._duck.lock(state_dir)
         try:
             self.nodes = self._compile()
@@ -262,6 +280,7 @@ class JobEngine:
     def fingerprint(self) -> str:
         """Changes when the plan does: a snapshot of another plan is refused."""
         lines = [f"{n.inputs}{n.operator.describe()}{n.operator.schema}" for n in self.nodes]
+        lines += [function.digest for function in self.functions]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def save(self, path: Path) -> None:

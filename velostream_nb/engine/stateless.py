@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import POS, TS, WEIGHT, Decoded, unpack_position
+from velostream_nb.core.records import OP, POS, TS, WEIGHT, Decoded, unpack_position
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, items_shown, items_sql, shown
@@ -30,7 +30,8 @@ class Source(Operator):
         super().__init__(node, duck, account)
         columns = node.stream.schema.columns
         fields = [columns.field(c) for c in node.columns]
-        self.schema = pa.schema([*fields, pa.field(TS, pa.int64()), pa.field(POS, pa.int64())])
+        op = [pa.field(OP, pa.string())] if node.op else []
+        self.schema = pa.schema([*fields, *op, pa.field(TS, pa.int64()), pa.field(POS, pa.int64())])
         self.newest_us: dict[int, int] = {}
         self.expected: set[int] = set()
         self.watermark_us = WATERMARK_MIN_US
@@ -43,7 +44,10 @@ class Source(Operator):
         late: list[pa.Table] = []
         for decoded in batches:
             if decoded.batch.num_rows:
-                table = pa.Table.from_batches([decoded.batch]).select(self.schema.names)
+                table = pa.Table.from_batches([decoded.batch])
+                if self.node.op and OP not in table.column_names:
+                    table = table.append_column(OP, pa.repeat("upsert", table.num_rows))
+                table = table.select(self.schema.names)
                 rows, behind = self._judge(table)
                 on_time.append(rows)
                 late += [behind] if behind is not None else []

@@ -141,6 +141,38 @@ def narrow_by(bounds: Bounds, condition: exp.Expr, left: Collection[str], right:
     _apply(bounds, ends[0].plus(ends[1], -1), left, upper=upper, both=isinstance(condition, exp.EQ))
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``left + offset_us OP right`` of two time columns; `at_most`: the right one is at most the left one."""
+
+    left: str
+    right: str
+    offset_us: int
+    at_most: bool
+    strict: bool
+
+
+def comparison_of(condition: exp.Expr, left: Collection[str], right: Collection[str]) -> Comparison | None:
+    """An inequality of one time column a side, perhaps moved by a constant, either way round; else None."""
+    condition = condition.unnest()
+    if not isinstance(condition, (exp.GTE, exp.GT, exp.LTE, exp.LT)):
+        return None
+    ends = [_linear(side, {*left, *right}) for side in (condition.left, condition.right)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    form = ends[0].plus(ends[1], -1)
+    own = [n for n in form.terms if n in left]
+    other = [n for n in form.terms if n in right]
+    if len(own) != 1 or len(other) != 1 or not form.exact:
+        return None
+    factor = form.terms[own[0]]
+    offset = form.constant / factor
+    if form.terms[other[0]] != -factor or abs(factor) != 1 or offset.denominator != 1:
+        return None
+    at_most = isinstance(condition, (exp.GTE, exp.GT)) == (factor > 0)
+    return Comparison(own[0], other[0], int(offset), at_most, isinstance(condition, (exp.GT, exp.LT)))
+
+
 def _narrow_abs(
     bounds: Bounds,
     condition: exp.Expr,

@@ -1,16 +1,21 @@
-"""FROM with several inputs: interval joins, ASOF joins, joins with constant relations."""
+"""FROM and its joins: which inputs there are, what their columns are called, and which kind of join each is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from velostream_nb.sql.bounds import Bounds, narrow_by
-from velostream_nb.sql.plan import AsofJoin, IntervalJoin, Node, Project
-from velostream_nb.sql.plan_over import has_window
-from velostream_nb.sql.scope import Input, Scope, columns_of, conjuncts, is_column, named, text
+from velostream_nb.sql.plan import Node
+from velostream_nb.sql.plan_asof import asof_join, temporal_join, version_of
+from velostream_nb.sql.plan_join_constant import constant_join, is_constant, names_of
+from velostream_nb.sql.plan_join_interval import interval_join
+from velostream_nb.sql.plan_join_sides import Filters, Pairs, Sides, kind_of
+from velostream_nb.sql.plan_join_table import changelog_join, table_of
+from velostream_nb.sql.scope import Input, Merged, Scope, conjuncts, named
+from velostream_nb.sql.spread import spread
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Planner
@@ -25,293 +30,309 @@ def join_inputs(
     from_ = tree.args.get("from_")
     if from_ is None:
         planner.refuse("a SELECT without FROM reads no stream", "name a stream in FROM", tree)
-    first = from_.this
-    joins = tree.args.get("joins") or []
-    item, node = planner.input(first, ctes)
-    scope.inputs.append(item)
-    scope.time = node.time
-    if not joins:
-        return node, filters
-    return _Joins(planner, ctes, scope, node).build(joins, filters)
+    joins = _Joins(planner, ctes, scope, Filters(scope, filters))
+    node = joins.build(from_.this, tree.args.get("joins") or [])
+    return node, joins.filters.rest
 
 
 class _Joins:
-    def __init__(self, planner: Planner, ctes: Ctes, scope: Scope, node: Node) -> None:
+    """One list of joins, left to right. Columns keep their own names until the first join, then get ``alias.column``.
+
+    Attributes:
+        lenient: time columns that an unqualified name may mean although several inputs have it.
+    """
+
+    def __init__(self, planner: Planner, ctes: Ctes, scope: Scope, filters: Filters) -> None:
         self.planner = planner
         self.ctes = ctes
         self.scope = scope
-        self.node = node
+        self.filters = filters
+        self.node: Node
         self.joined = False
+        self.lenient: set[str] = set()
 
-    def build(self, joins: list[exp.Join], filters: list[exp.Expr]) -> tuple[Node, list[exp.Expr]]:
-        for join in joins:
-            if isinstance(join.this, (exp.Values, exp.Unnest)):
-                self._constant(join)
-                continue
-            item, right = self.planner.input(join.this, self.ctes)
-            if any(i.alias.lower() == item.alias.lower() for i in self.scope.inputs):
-                self.planner.refuse(f"two inputs are named {item.alias!r}", "give one an alias with AS", join.this)
-            if (join.args.get("method") or "").upper() == "ASOF":
-                self._asof(join, item, right)
-            else:
-                filters = self._interval(join, item, right, filters)
-        return self.node, filters
+    def build(self, first: exp.Expr, joins: list[exp.Join]) -> Node:
+        if isinstance(first, exp.Table):  # FROM a JOIN b without SELECT: the parser hangs the joins on the table
+            joins = [*(first.args.get("joins") or []), *joins]
+        leading = False
+        if is_constant(first) and joins and not is_constant(joins[0].this):
+            first, joins = self._constant_last(first, joins)
+            leading = True
+        self._start(first)
+        for number, join in enumerate(joins):
+            self.filters.open = not any((j.side or "").upper() in ("RIGHT", "FULL") for j in joins[number + 1 :])
+            self._join(join)
+            if leading and number == 0:
+                self.scope.inputs.insert(0, self.scope.inputs.pop())
+        return self.node
 
-    # -- names ------------------------------------------------------------------------------------------------------
+    def _start(self, first: exp.Expr) -> None:
+        if version_of(first) is not None:
+            self.planner.refuse(
+                "FOR SYSTEM_TIME AS OF stands on the right side of a JOIN: it takes its time from the left side",
+                f"FROM stream s JOIN {first.name} FOR SYSTEM_TIME AS OF s.timestamp AS x ON s.key = x.key",
+                first,
+            )
+        brought, self.node = self._inputs(first)
+        self.scope.inputs += brought.inputs
+        self.scope.merged |= brought.merged
+        self.lenient = set(self.node.time)
+        self.scope.time = self.lenient
 
-    def _left_columns(self) -> tuple[tuple[str, str], ...]:
+    def _constant_last(self, first: exp.Expr, joins: list[exp.Join]) -> tuple[exp.Expr, list[exp.Join]]:
+        """``FROM (VALUES …) v JOIN stream``: the stream comes first, which an inner join does not mind."""
+        if kind_of(self.planner, joins[0]) != "inner" or joins[0].args.get("method"):
+            self.planner.refuse(
+                "constants on the left of an outer join are not supported", "put the stream on the left", joins[0]
+            )
+        swapped = joins[0].copy()
+        stream = joins[0].this
+        swapped.set("this", first.copy())
+        return stream, [swapped, *joins[1:]]
+
+    # -- inputs and their names -------------------------------------------------------------------------------------
+
+    def _inputs(self, item: exp.Expr) -> tuple[Scope, Node]:
+        """The inputs that one item of FROM brings, and its node; several for joins in brackets."""
+        if isinstance(item, exp.Subquery) and isinstance(item.this, (exp.Table, exp.Subquery)):
+            return self._bracketed(item)
+        if isinstance(item, exp.Lateral):
+            self.planner.refuse(
+                "a LATERAL subquery reads the left side's row",
+                "write it as a join with ON, or UNNEST(list) AS u(x)",
+                item,
+            )
+        plain = item.copy()
+        plain.set("version", None)
+        plain.set("when", None)
+        one, node = self.planner.input(plain, self.ctes)
+        return Scope(self.scope.locate, [one]), node
+
+    def _bracketed(self, item: exp.Subquery) -> tuple[Scope, Node]:
+        inner = item.this.copy()
+        joins = [*(inner.args.get("joins") or []), *([] if item.alias else item.args.get("joins") or [])]
+        inner.set("joins", None)
+        if item.alias:  # (a JOIN b …) AS z is a derived table
+            query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner), joins=joins)
+            node = self.planner.query(query, self.ctes)
+            return Scope(self.scope.locate, [Input.of(item.alias, node)]), node
+        scope = self.planner.scope()
+        node = _Joins(self.planner, self.ctes, scope, Filters(scope, [])).build(inner, joins)
+        self.scope.equal += scope.equal
+        self.scope.notes += scope.notes
+        return scope, node
+
+    def _left_columns(self) -> Pairs:
         """(column of the current node, column of the joined one); prefixes the first input's names once."""
-        if self.joined:
+        if self.joined or len(self.scope.inputs) != 1:
+            self.joined = True
             return tuple((c, c) for c in self.node.columns)
-        first = self.scope.inputs[0]
-        pairs = tuple((c, f"{first.alias}.{c}") for c in self.node.columns)
-        renamed = dict(pairs)
-        first.internal = {key: renamed[name] for key, name in first.internal.items()}
         self.joined = True
+        return self._prefixed(self.scope.inputs, self.node)
+
+    def _prefixed(self, inputs: list[Input], node: Node) -> Pairs:
+        """Column pairs of an input that stands alone; joins in brackets have their names already."""
+        if len(inputs) != 1:
+            return tuple((c, c) for c in node.columns)
+        (item,) = inputs
+        pairs = tuple((c, f"{item.alias}.{c}") for c in node.columns if c in item.internal.values())
+        renamed = dict(pairs)
+        item.internal = {key: renamed[name] for key, name in item.internal.items()}
         return pairs
 
-    def _enter(self, item: Input, right: Node) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-        """Column pairs of both sides; from here on the scope sees the joined names."""
-        left_pairs = self._left_columns()
-        right_pairs = tuple((c, f"{item.alias}.{c}") for c in right.columns)
-        renamed = dict(right_pairs)
-        item.internal = {key: renamed[name] for key, name in item.internal.items()}
-        self.scope.inputs.append(item)
-        return left_pairs, right_pairs
+    # -- one join ---------------------------------------------------------------------------------------------------
 
-    def _conditions(self, join: exp.Join) -> list[exp.Expr]:
-        """ON and USING as conjuncts, unbound."""
-        parts = conjuncts(join.args.get("on"))
-        right = self.scope.inputs[-1].alias
-        for column in join.args.get("using") or []:
-            owner = next((i for i in self.scope.inputs[:-1] if column.name.lower() in i.internal), None)
-            if owner is None:
-                self.planner.refuse(f"USING: no left input has {column.name!r}", "write ON a.x = b.y", column)
-            parts.append(exp.EQ(this=exp.column(column.name, owner.alias), expression=exp.column(column.name, right)))
-        return parts
-
-    # -- kinds of join ----------------------------------------------------------------------------------------------
-
-    def _asof(self, join: exp.Join, item: Input, right: Node) -> None:
-        side = (join.side or "").upper()
-        if side not in ("", "LEFT") or (join.kind or "").upper() not in ("", "INNER", "OUTER"):
-            self.planner.refuse(f"ASOF {side} JOIN is not supported", "use ASOF JOIN or ASOF LEFT JOIN", join)
-        left = self.node
-        left_pairs, right_pairs = self._enter(item, right)
-        left_names, right_names = dict(left_pairs), dict(right_pairs)
-        self._times(left, right, left_pairs, right_pairs)
-        equal: list[tuple[str, str]] = []
-        strict: bool | None = None
-        for part in self._conditions(join):
-            bound = self.scope.bind(part)
-            pair = _equality(bound, left_names, right_names)
-            if pair is not None:
-                equal.append(pair)
-                continue
-            found = self._asof_order(bound, left, right, left_names, right_names)
-            if found is None or strict is not None:
-                self.planner.refuse(
-                    "an ASOF JOIN takes equalities and one comparison of event times",
-                    f"write {item.alias}.key = left.key AND left.time >= {item.alias}.time; filter further in WHERE",
-                    part,
-                )
-            strict = found
-        if strict is None:
-            self.planner.refuse("the ASOF JOIN compares no times", f"add left.time >= {item.alias}.time", join)
-        if not side:
-            self.scope.equal += [{left_names[a], right_names[b]} for a, b in equal]
-        self.node = AsofJoin(
-            inputs=(left, right),
-            columns=tuple(o for _, o in (*left_pairs, *right_pairs)),
-            pos=left.pos,
-            time={left_names[c]: lag for c, lag in left.time.items()},
-            equal=tuple(equal),
-            strict=strict,
-            outer=side == "LEFT",
-            left_columns=left_pairs,
-            right_columns=right_pairs,
-        )
-
-    def _asof_order(
-        self, part: exp.Expr, left: Node, right: Node, left_names: dict[str, str], right_names: dict[str, str]
-    ) -> bool | None:
-        """False for ``left >= right``, True for ``left > right`` (either way round), None for anything else."""
-        part = part.unnest()
-        if isinstance(part, (exp.LTE, exp.LT)):
-            newer, older = part.right, part.left
-        elif isinstance(part, (exp.GTE, exp.GT)):
-            newer, older = part.left, part.right
-        else:
-            return None
-        left_times = {left_names[c] for c, lag in left.time.items() if lag == 0}
-        right_times = {right_names[c] for c, lag in right.time.items() if lag == 0}
-        if is_column(newer, left_times) is None or is_column(older, right_times) is None:
-            return None
-        return isinstance(part, (exp.GT, exp.LT))
-
-    def _times(
-        self, left: Node, right: Node, left_pairs: tuple[tuple[str, str], ...], right_pairs: tuple[tuple[str, str], ...]
-    ) -> None:
-        self.scope.time = {o for c, o in left_pairs if c in left.time} | {o for c, o in right_pairs if c in right.time}
-
-    def _interval(self, join: exp.Join, item: Input, right: Node, filters: list[exp.Expr]) -> list[exp.Expr]:
-        side = (join.side or "").upper()
-        kind = (join.kind or "").upper()
-        if side or kind not in ("", "INNER", "CROSS"):
+    def _join(self, join: exp.Join) -> None:
+        method = (join.args.get("method") or "").upper()
+        if method not in ("", "ASOF", "NATURAL"):
             self.planner.refuse(
-                f"{side or kind} JOIN of two streams is not supported yet",
-                "use JOIN (inner), or ASOF LEFT JOIN for the row in force",
-                join,
+                f"{method} JOIN pairs rows by their place, and a stream has no last one", "join ON a key", join
             )
-        left = self.node
-        left_pairs, right_pairs = self._enter(item, right)
-        self._times(left, right, left_pairs, right_pairs)
-        left_names, right_names = dict(left_pairs), dict(right_pairs)
-        equal: list[tuple[str, str]] = []
-        parts = self._conditions(join)
-        taken = [f for f in filters if self._reads_both(f, set(left_names.values()), set(right_names.values()))]
-        rest = [f for f in filters if f not in taken]
-        for part in (*parts, *taken):
-            pair = _equality(self.scope.bind(part), left_names, right_names)
-            if pair is not None:
-                equal.append(pair)
-                self.scope.equal.append({left_names[pair[0]], right_names[pair[1]]})
-        bound = [self.scope.bind(p) for p in (*parts, *taken)]
-        low_us, high_us, condition = self._bounds(join, left, right, left_names, right_names, bound)
-        sides, rest = self._push_down(rest, left_names, right_names)
-        self.node = IntervalJoin(
-            inputs=(self.planner.filtered(left, sides[0]), self.planner.filtered(right, sides[1])),
-            columns=tuple(o for _, o in (*left_pairs, *right_pairs)),
-            pos=(*left.pos, *(f"__pos{len(left.pos) + i}" for i in range(len(right.pos)))),
-            time={
-                **{left_names[c]: lag + max(0, -low_us) for c, lag in left.time.items()},
-                **{right_names[c]: lag + max(0, high_us) for c, lag in right.time.items()},
-            },
-            low_us=low_us,
-            high_us=high_us,
-            equal=tuple(equal),
-            condition=condition,
-            left_columns=left_pairs,
-            right_columns=right_pairs,
-        )
-        return rest
+        kind = kind_of(self.planner, join)
+        if is_constant(join.this):
+            self._constant(join, kind)
+            return
+        brought, right = self._inputs(join.this)
+        inputs = brought.inputs
+        at = version_of(join.this)
+        if at is not None:
+            right = self._versions(join, right)
+        self._check_aliases(inputs, join)
+        left_names = tuple(i.alias for i in self.scope.inputs)
+        left, left_pairs = self.node, self._left_columns()
+        shared = self._shared(join, inputs)
+        owners = {name: self._owner(name, column) for name, column in shared.items()}
+        right_pairs = self._prefixed(inputs, right)
+        self.scope.inputs += inputs
+        merges = {name: (owner, self._in(brought, name, shared[name])) for name, owner in owners.items()}
+        sides = Sides(
+            self.planner, self.scope, join, kind, left, right, left_pairs, right_pairs, [],
+            (left_names[-1], ", ".join(i.alias for i in inputs)),
+        )  # fmt: skip
+        sides.conditions = [self.scope.bind(p) for p in conjuncts(join.args.get("on"))]
+        sides.conditions += self._merged_conditions(merges, asof=method == "ASOF")
+        self._check_condition(sides, method)
+        if method == "ASOF":
+            self.node = asof_join(sides, self.filters)
+        elif at is not None:
+            self.node = temporal_join(sides, at, self.filters)
+        elif left.changes or right.changes:
+            self.node = changelog_join(sides, self.filters)
+        else:
+            self.node = interval_join(sides, self.filters)
+        self._leave(sides, brought, merges)
 
-    def _reads_both(self, condition: exp.Expr, left: set[str], right: set[str]) -> bool:
-        if has_window(condition) or not self._resolvable(condition):
-            return False
-        names = columns_of(self.scope.bind(condition))
-        return bool(names & left) and bool(names & right) and names <= left | right
+    def _leave(self, sides: Sides, brought: Scope, merges: dict[str, tuple[str, str]]) -> None:
+        """What the scope sees after the join."""
+        if sides.kind in ("semi", "anti"):
+            self.scope.inputs = [i for i in self.scope.inputs if not any(i is own for own in brought.inputs)]
+        else:
+            for name, merged in brought.merged.items():
+                if self.scope.merged.setdefault(name, merged) is not merged:
+                    del self.scope.merged[name]  # both sides have one: the name alone says too little
+            self._merge(sides, merges, brought)
+        left = {sides.left_names[c] for c in sides.left.time if c in sides.left_names}
+        right = {sides.right_names[c] for c in sides.right.time if c in sides.right_names}
+        renamed = {sides.left_names.get(c, c) for c in self.lenient}
+        self.lenient = {"right": right, "full": set()}.get(sides.kind, renamed | left | right)
+        self.scope.time = self.lenient | set(self.node.time)
 
-    def _resolvable(self, condition: exp.Expr) -> bool:
-        """Can all its columns be told now? Names of SELECT items and of later inputs cannot."""
-        aliases = {i.alias.lower() for i in self.scope.inputs}
-        for column in condition.find_all(exp.Column):
-            if column.table and column.table.lower() not in aliases:
-                return False
-            if self.scope.resolve(column) is None:
-                return False
-        return condition.find(exp.Anonymous) is None or "VELO_NOW" not in text(condition).upper()
+    def _check_aliases(self, inputs: list[Input], join: exp.Join) -> None:
+        known = {i.alias.lower() for i in self.scope.inputs}
+        for item in inputs:
+            if item.alias.lower() in known:
+                self.planner.refuse(f"two inputs are named {item.alias!r}", "give one an alias with AS", join.this)
 
-    def _bounds(
-        self,
-        join: exp.Join,
-        left: Node,
-        right: Node,
-        left_names: dict[str, str],
-        right_names: dict[str, str],
-        parts: list[exp.Expr],
-    ) -> tuple[int, int, str]:
-        left_times = [left_names[c] for c, lag in left.time.items() if lag == 0]
-        right_times = [right_names[c] for c, lag in right.time.items() if lag == 0]
-        bounds = Bounds()
-        for part in parts:
-            narrow_by(bounds, part, left_times, right_times)
-        conditions = [f"({text(p)})" for p in parts]
-        if bounds.low_us is None or bounds.high_us is None:
-            within = self.planner.duration_us("join.within", "1s")
-            low = -within if bounds.low_us is None else bounds.low_us
-            high = within if bounds.high_us is None else bounds.high_us
-            names = f"{self.scope.inputs[-2].alias} and {self.scope.inputs[-1].alias}"
-            self.planner.note(
-                f"the join of {names} has no {'time bound' if bounds == Bounds() else 'bound on both sides'}: "
-                f"rows within {within / 1e6:g} s of each other join ('join.within')"
+    def _check_condition(self, sides: Sides, method: str) -> None:
+        if sides.kind != "inner" and not sides.conditions and method != "ASOF":
+            self.planner.refuse(
+                f"{sides.kind.upper()} JOIN without ON",
+                f"write {sides.kind.upper()} JOIN {sides.names[1]} ON {sides.names[0]}.key = {sides.names[1]}.key",
+                sides.join,
             )
-            conditions.append(f"__l.__ts - __r.__ts BETWEEN {low} AND {high}")
-            bounds = Bounds(low, high)
-        assert bounds.low_us is not None
-        assert bounds.high_us is not None
-        if bounds.low_us > bounds.high_us:
-            self.planner.refuse("the join's time bounds exclude every pair", "swap the bounds", join)
-        return bounds.low_us, bounds.high_us, " AND ".join(conditions)
 
-    def _push_down(
-        self, filters: list[exp.Expr], left_names: dict[str, str], right_names: dict[str, str]
-    ) -> tuple[tuple[list[exp.Expr], list[exp.Expr]], list[exp.Expr]]:
-        """Filters that read one side only move below the join, under that side's own names."""
-        sides: tuple[list[exp.Expr], list[exp.Expr]] = ([], [])
-        rest = []
-        back = [{o: c for c, o in names.items()} for names in (left_names, right_names)]
-        for condition in filters:
-            if has_window(condition) or not self._resolvable(condition):
-                rest.append(condition)
-                continue
-            bound = self.scope.bind(condition)
-            names = columns_of(bound)
-            side = next((i for i in (0, 1) if names and names <= set(back[i])), None)
-            if side is None:
-                rest.append(condition)
-                continue
-            for column in list(bound.find_all(exp.Column)):
-                column.this.set("this", back[side][column.name])
-            sides[side].append(bound)
-        return sides, rest
+    def _versions(self, join: exp.Join, right: Node) -> Node:
+        """The right side of FOR SYSTEM_TIME AS OF: a table's records, or a stream as it is."""
+        if not right.changes:
+            return right
+        table, name = table_of(right), join.this.alias_or_name
+        if table is None or table is not right:
+            self.planner.refuse(
+                f"FOR SYSTEM_TIME AS OF needs a table itself, and {name} is computed",
+                "join the table, and select from it in SELECT and WHERE",
+                join.this,
+            )
+        if table.stream.rows is not None:
+            self.planner.refuse(
+                f"{name} is read from a file once: it has no history", "leave FOR SYSTEM_TIME AS OF out", join.this
+            )
+        if table.key is None:
+            self.planner.refuse(
+                f"FOR SYSTEM_TIME AS OF needs a key, and the changelog {name} has none",
+                f"declare it: CREATE TABLE {name} (…, PRIMARY KEY (…))",
+                join.this,
+            )
+        return self.planner.versions(table)
 
-    def _constant(self, join: exp.Join) -> None:
-        """JOIN (VALUES …) AS v(x): rows that never change, inlined into a stateless stage."""
-        relation = join.this
-        alias = relation.alias or "values"
-        names = [c.name for c in relation.args["alias"].columns] if relation.args.get("alias") else []
-        if not names:
+    # -- USING and NATURAL --------------------------------------------------------------------------------------------
+
+    def _shared(self, join: exp.Join, inputs: list[Input]) -> dict[str, exp.Expr]:
+        """The columns that USING or NATURAL names (lower case), each with the node to point at."""
+        using = join.args.get("using") or []
+        if using:
+            return {c.name.lower(): c for c in using}
+        if (join.args.get("method") or "").upper() != "NATURAL":
+            return {}
+        left = {key for item in self.scope.inputs for key in item.internal}
+        found = {key: join.this for item in inputs for key in item.internal if key in left}
+        if not found:
+            self.planner.refuse("NATURAL JOIN: the inputs have no column in common", "write ON a.x = b.y", join.this)
+        return found
+
+    def _owner(self, name: str, at: exp.Expr) -> str:
+        """The left side's column of that name."""
+        written = at.copy() if isinstance(at, exp.Identifier) else exp.to_identifier(name, quoted=True)
+        found = self.scope.resolve(exp.Column(this=written))
+        if found is None:
+            self.planner.refuse(f"USING: the left side has no column {name!r}", "write ON a.x = b.y", at)
+        return found
+
+    def _in(self, brought: Scope, name: str, at: exp.Expr) -> str:
+        """The right side's column of that name."""
+        merged = brought.merged.get(name)
+        found = [i.internal[name] for i in brought.inputs if name in i.internal]
+        if merged is not None and found and set(found) <= merged.members:
+            return merged.internal
+        if len(found) != 1:
+            what = f"has no column {name!r}" if not found else f"has {len(found)} columns {name!r}"
+            self.planner.refuse(f"USING: the right side {what}", "write ON a.x = b.y", at)
+        return found[0]
+
+    def _merged_conditions(self, merges: dict[str, tuple[str, str]], *, asof: bool) -> list[exp.Expr]:
+        """``left = right`` of every pair; the last one of ASOF's USING is its comparison of times."""
+        found: list[exp.Expr] = []
+        for number, (left, right) in enumerate(merges.values(), start=1):
+            kind = exp.GTE if asof and number == len(merges) else exp.EQ
+            found.append(kind(this=named(left), expression=named(right)))
+            self.scope.used(left)
+            self.scope.used(right)
+        return found
+
+    def _merge(self, sides: Sides, merges: dict[str, tuple[str, str]], brought: Scope) -> None:
+        """From here on the unqualified name means one column: of the side that is never NULL, or of both."""
+        extra: list[tuple[exp.Expr, str]] = []
+        times: dict[str, int] = {}
+        for name, (left, right) in merges.items():
+            internal = right if sides.kind == "right" else left
+            if sides.kind == "full":
+                internal = f"using{len(self.node.columns)}.{name}"
+                extra.append((exp.Coalesce(this=named(left), expressions=[named(right)]), internal))
+                lag = self._lag_of_both(sides, left, right)
+                times |= {} if lag is None else {internal: lag}
+            members = {left, right}
+            for known in (self.scope.merged.get(name), brought.merged.get(name)):
+                members |= known.members | {known.internal} if known is not None else set()
+            self.scope.merged[name] = Merged(internal, frozenset(members))
+        if extra:
+            node = self.planner.filtered(self.node, [], extra)
+            self.node = replace(node, time={**node.time, **times})
+
+    def _lag_of_both(self, sides: Sides, left: str, right: str) -> int | None:
+        """The lag of COALESCE(left, right) behind event time, None when they do not both follow it."""
+        names = ({o: c for c, o in sides.left_pairs}, {o: c for c, o in sides.right_pairs})
+        one, other = spread(sides.left, names[0][left]), spread(sides.right, names[1][right])
+        if self.node.changes or one is None or other is None:
+            return None
+        return max(one.lag_us, other.lag_us)
+
+    # -- constants ----------------------------------------------------------------------------------------------------
+
+    def _constant(self, join: exp.Join, kind: str) -> None:
+        """JOIN (VALUES …) AS v(x), UNNEST(list) AS u(x): inlined into a stateless stage."""
+        relation, alias = join.this, join.this.alias or "values"
+        names = names_of(relation)
+        if not names or len(set(names)) < len(names):
             self.planner.refuse("a constant relation needs column names", "write (VALUES …) AS v(x, y)", relation)
-        if (join.side or "").upper() not in ("", "LEFT"):
-            self.planner.refuse("this outer join with constants is not supported", "use JOIN or LEFT JOIN", join)
-        left = self.node
-        left_pairs = self._left_columns()
-        item = Input(alias, {n.lower(): f"{alias}.{n}" for n in names}, {n.lower(): n for n in names})
+        if kind in ("right", "full"):
+            self.planner.refuse(
+                f"{kind.upper()} JOIN with constants would keep rows of no time", "use JOIN or LEFT JOIN", join
+            )
+        left, left_pairs = self.node, self._left_columns()
+        columns = tuple((n, f"{alias}.{n}") for n in names)
+        item = Input(alias, {n.lower(): o for n, o in columns}, {n.lower(): n for n in names})
+        self._check_aliases([item], join)
+        bound = self.scope.bind(relation) if isinstance(relation, exp.Unnest) else relation
+        shared = self._shared(join, [item])
+        merges = {name: (self._owner(name, at), item.internal[name]) for name, at in shared.items()}
         self.scope.inputs.append(item)
-        inner = ", ".join(f"{text(exp.column(n, alias))} AS {text(named(f'{alias}.{n}'))}" for n in names)
-        conditions = [self.scope.bind(p) for p in self._conditions(join)]
-        kind = "LEFT JOIN" if (join.side or "").upper() == "LEFT" else "JOIN"
-        on = " AND ".join(f"({text(self._to_raw(c, left_pairs))})" for c in conditions) or "TRUE"
-        self.node = Project(
-            inputs=(left,),
-            columns=(*(o for _, o in left_pairs), *(f"{alias}.{n}" for n in names)),
-            pos=(*left.pos, f"__pos{len(left.pos)}"),
-            time={dict(left_pairs)[c]: lag for c, lag in left.time.items()},
-            items=(
-                *((text(named(c)), o) for c, o in left_pairs),
-                *((text(named(f"{alias}.{n}")), f"{alias}.{n}") for n in names),
-            ),
-            joined=f"{kind} (SELECT {inner}, row_number() OVER () AS __row FROM {text(relation)}) AS __const ON {on}",
-            row="coalesce(__const.__row, 0)",
-        )
-
-    def _to_raw(self, condition: exp.Expr, pairs: tuple[tuple[str, str], ...]) -> exp.Expr:
-        back = {o: c for c, o in pairs}
-        for column in list(condition.find_all(exp.Column)):
-            if column.name in back:
-                column.this.set("this", back[column.name])
-        return condition
-
-
-def _equality(part: exp.Expr, left_names: dict[str, str], right_names: dict[str, str]) -> tuple[str, str] | None:
-    """(left column, right column) under their own names, when the conjunct is ``left = right`` of plain columns."""
-    part = part.unnest()
-    if not isinstance(part, exp.EQ):
-        return None
-    lefts, rights = ({o: c for c, o in names.items()} for names in (left_names, right_names))
-    for one, other in ((part.left, part.right), (part.right, part.left)):
-        a, b = is_column(one, lefts), is_column(other, rights)
-        if a is not None and b is not None:
-            return lefts[a], rights[b]
-    return None
+        conditions = [self.scope.bind(p) for p in conjuncts(join.args.get("on"))]
+        conditions += self._merged_conditions(merges, asof=False)
+        self.node = constant_join(kind, left, left_pairs, bound, columns, conditions)
+        renamed = dict(left_pairs)
+        self.lenient = {renamed.get(c, c) for c in self.lenient}
+        self.scope.time = self.lenient
+        if kind in ("semi", "anti"):
+            self.scope.inputs = [i for i in self.scope.inputs if i is not item]
+            return
+        for name, (left_name, right_name) in merges.items():
+            self.scope.merged[name] = Merged(left_name, frozenset({left_name, right_name}))

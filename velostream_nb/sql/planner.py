@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NoReturn, Protocol
 
 from sqlglot import exp
@@ -17,6 +18,7 @@ from velostream_nb.sql.plan_changes import ORDER_BY, limit, order_of, sorted_by_
 from velostream_nb.sql.plan_join import join_inputs
 from velostream_nb.sql.plan_over import has_window, plan_over
 from velostream_nb.sql.plan_sets import distinct, set_operation
+from velostream_nb.sql.plan_subquery import unnest_subqueries
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
 from velostream_nb.sql.statements import Query, StartJob
 
@@ -75,6 +77,7 @@ class Planner:
         self._only = used
         self._catalog = catalog
         self._sources: dict[str, Source | Table] = {}
+        self._versions: dict[str, Source] = {}
         self._views: dict[str, Node] = {}
         self._emit = query.emit
 
@@ -120,6 +123,7 @@ class Planner:
         return self._select(tree, known)
 
     def _select(self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr]) -> Node:
+        tree = unnest_subqueries(self, tree, ctes)
         if tree.args.get("limit") or tree.args.get("offset"):
             return self._limited(tree, self._block(sorted_by_output(tree), ctes))
         if tree.args.get("order"):
@@ -145,7 +149,6 @@ class Planner:
             qualify += [scope.bind(c, names) for c in conjuncts(tree.args["qualify"].this)]
         windows = [scope.bind(w) for w in tree.args.get("windows") or []]
         for part in (*bound, *qualify, *(e for e, _ in items)):
-            self._refuse_subqueries(part)
             if node.changes:
                 self._refuse_time(part, tree)
         if is_aggregated(tree):
@@ -196,9 +199,7 @@ class Planner:
         self, tree: exp.Select, ctes: Mapping[str, Node | exp.Expr], filters: list[exp.Expr]
     ) -> tuple[Scope, Node, list[exp.Expr]]:
         """FROM with the filters that joins take; the others are returned."""
-        scope = Scope(self.locate)
-        if self._only is None:
-            scope.used = self._mark_used(scope)
+        scope = self.scope()
         node, rest = join_inputs(self, tree, ctes, scope, filters)
         return scope, node, rest
 
@@ -212,19 +213,6 @@ class Planner:
             if found:
                 self.refuse(what, hint, found[0] if isinstance(found, list) else found)
 
-    def _refuse_subqueries(self, tree: exp.Expr) -> None:
-        found = tree.find(exp.Subquery, exp.Exists, exp.Select)
-        if found is not None:
-            self.refuse("a subquery in an expression is not supported yet", "write it as a join or a CTE", found)
-
-    def _refuse_time(self, tree: exp.Expr, block: exp.Select) -> None:
-        if any(column.name == TS for column in tree.find_all(exp.Column)):
-            self.refuse(
-                "timestamp() has no meaning here: the rows of a changelog have no event time",
-                "select max(timestamp) in the GROUP BY below, or wall_clock() for the wall",
-                next(block.find_all(exp.Anonymous), block),
-            )
-
     # -- FROM -------------------------------------------------------------------------------------------------------
 
     def input(self, item: exp.Expr, ctes: Mapping[str, Node | exp.Expr]) -> tuple[Input, Node]:
@@ -237,12 +225,6 @@ class Planner:
             self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
         if not isinstance(item.this, exp.Identifier):
             self.refuse("a table function in FROM is not supported in a job", "name a stream or a topic", item)
-        if item.args.get("version"):
-            self.refuse(
-                "FOR SYSTEM_TIME AS OF is not supported yet",
-                "write ASOF JOIN … ON left.key = right.key AND left.time >= right.time",
-                item,
-            )
         if item.args.get("sample") or item.args.get("pivots"):
             self.refuse("SAMPLE and PIVOT are not supported in a job", "filter by hash; pivot with FILTER", item)
         cte = ctes.get(item.name.lower()) if not item.db else None
@@ -319,6 +301,22 @@ class Planner:
             idle_us=parse_duration_us(idle),
         )
 
+    def versions(self, table: Table) -> Source:
+        """The records of a table's topic as they are, deletes as well (`OP`), as an append-only input."""
+        topic = table.stream.topic
+        if topic not in self._versions:
+            source = self._source(table.stream)
+            timed = [c for c in source.columns if c in source.time and c not in table.columns]
+            self._versions[topic] = replace(source, columns=(*table.columns, *timed), op=True)
+        return self._versions[topic]
+
+    def scope(self) -> Scope:
+        """An empty scope, whose reads are noted in the first pass."""
+        scope = Scope(self.locate)
+        if self._only is None:
+            scope.used = self._mark_used(scope)
+        return scope
+
     def _mark_used(self, scope: Scope) -> Callable[[str], None]:
         """What the scope calls with every internal name that an expression reads."""
 
@@ -343,13 +341,13 @@ class Planner:
                 continue
             body = item.this if isinstance(item, exp.Alias) else item
             bound = scope.bind(body, aliases)
-            name = item.alias if isinstance(item, exp.Alias) else self._output_name(body, number)
+            name = item.alias if isinstance(item, exp.Alias) else self.output_name(body, number)
             if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
                 bound = stream_time()
             items.append((bound, name))
         return self._distinct(items, tree)
 
-    def _output_name(self, body: exp.Expr, number: int) -> str:
+    def output_name(self, body: exp.Expr, number: int) -> str:
         if isinstance(body, exp.Column):
             return str(body.name)
         if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
@@ -370,11 +368,15 @@ class Planner:
             self.refuse("SELECT * RENAME is not supported in a job", "list the columns with AS", star)
         items: Items = []
         seen: dict[str, int] = {}
+        given: set[str] = set()
         for item in inputs:
-            for key, internal in item.internal.items():
-                if key in dropped:
+            for key, own in item.internal.items():
+                merged = None if table else scope.merged.get(key)
+                internal = own if merged is None or own not in merged.members else merged.internal
+                if key in dropped or (merged is not None and internal in given):
                     continue
-                scope.used(internal)
+                given.add(internal)
+                scope.used(own)
                 expression = scope.bind(replaced[key]) if key in replaced else named(internal)
                 count = seen.get(key, 0)
                 seen[key] = count + 1

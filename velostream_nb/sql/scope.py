@@ -32,11 +32,25 @@ class Input:
         return cls(alias, {c.lower(): c for c in node.columns}, {c.lower(): c for c in node.columns})
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A column that USING or NATURAL made one of several.
+
+    Attributes:
+        internal: its name in the plan.
+        members: the columns that it stands for, itself perhaps among them.
+    """
+
+    internal: str
+    members: frozenset[str]
+
+
 @dataclass(slots=True)
 class Scope:
     """The inputs of one SELECT.
 
     Attributes:
+        merged: by name (lower case), what an unqualified name means where USING or NATURAL says so.
         equal: internal names known to be equal (inner equi-join keys): an unqualified name may mean either.
         used: called with every internal name that an expression reads.
         notes: assumptions made while binding.
@@ -48,6 +62,7 @@ class Scope:
     time: Collection[str] = ()
     used: Callable[[str], None] = lambda _name: None
     notes: list[str] = field(default_factory=list)
+    merged: dict[str, Merged] = field(default_factory=dict)
 
     def columns(self) -> Iterator[str]:
         for item in self.inputs:
@@ -68,6 +83,9 @@ class Scope:
                 )
             return owner.internal[name]
         found = [i.internal[name] for i in self.inputs if name in i.internal]
+        merged = self.merged.get(name)
+        if merged is not None and set(found) <= merged.members:
+            return merged.internal
         if len(found) <= 1:
             return found[0] if found else None
         return self._prefer_left(column, found)
