@@ -8,6 +8,7 @@ import pyarrow as pa
 from velostream_nb.core.records import OP, TS, WEIGHT
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
+from velostream_nb.engine.keyed import net
 from velostream_nb.engine.node import Operator
 from velostream_nb.sql import plan
 
@@ -95,29 +96,10 @@ class Emit:
 
     def __init__(self, duck: Duck, schema: pa.Schema, node: plan.Node, mode: str) -> None:
         self._feed = duck.feed(schema)
-        self._statement = duck.prepare(self._upserts(node) if mode == "upsert" else self._retractions(node))
+        operators_net = isinstance(node, plan.Keyed | plan.Group | plan.TopN)
+        changes = self._feed.name if operators_net else f"({net(quoted(node.columns), f'FROM {self._feed.name}')})"
+        self._statement = duck.prepare((_upserts if mode == "upsert" else _retractions)(node, changes))
         self.schema = duck.schema_of(self._statement.sql)
-
-    def _net(self, node: plan.Node) -> str:
-        columns = quoted(node.columns)
-        net = f"sum({WEIGHT})::BIGINT AS {WEIGHT}"
-        return f"(SELECT {columns}, {net} FROM {self._feed.name} GROUP BY ALL HAVING sum({WEIGHT}) <> 0)"
-
-    def _upserts(self, node: plan.Node) -> str:
-        """The new row of every key that has one; the old row of every key that has none any more."""
-        partition = f"PARTITION BY {quoted(node.key)}" if node.key else ""
-        op = f"CASE WHEN {WEIGHT} > 0 THEN 'upsert' ELSE 'delete' END"
-        return (
-            f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {self._net(node)} "
-            f"QUALIFY {WEIGHT} = max({WEIGHT}) OVER ({partition}) ORDER BY {OP}"
-        )
-
-    def _retractions(self, node: plan.Node) -> str:
-        op = f"CASE WHEN {WEIGHT} > 0 THEN 'insert' ELSE 'delete' END"
-        return (
-            f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM "
-            f"(SELECT *, unnest(range(abs({WEIGHT}))) FROM {self._net(node)}) ORDER BY {OP}"
-        )
 
     def rows(self, changes: pa.Table) -> pa.Table:
         """Columns and `OP`; deletes come before what takes their place."""
@@ -127,8 +109,17 @@ class Emit:
         return self._statement.rows()
 
 
-def mode_of(node: plan.Node, wanted: str | None) -> str | None:
-    """How the node's rows are written out: None for append-only rows, 'upsert' where a key allows it."""
-    if not node.changes:
-        return None
-    return "upsert" if node.key is not None and wanted != "retract" else "retract"
+def _upserts(node: plan.Node, changes: str) -> str:
+    """The new row of every key that has one; the old row of every key that has none any more."""
+    partition = f"PARTITION BY {quoted(node.key)}" if node.key else ""
+    op = f"CASE WHEN {WEIGHT} > 0 THEN 'upsert' ELSE 'delete' END"
+    return (
+        f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {changes} "
+        f"QUALIFY {WEIGHT} = max({WEIGHT}) OVER ({partition}) ORDER BY {OP}"
+    )
+
+
+def _retractions(node: plan.Node, changes: str) -> str:
+    op = f"CASE WHEN {WEIGHT} > 0 THEN 'insert' ELSE 'delete' END"
+    each = f"(SELECT *, unnest(range(abs({WEIGHT}))) FROM {changes})"
+    return f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {each} ORDER BY {OP}"

@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, WEIGHT
 from velostream_nb.engine.delta import Account, Delta, concat
-from velostream_nb.engine.duck import Duck, quote
-from velostream_nb.engine.keyed import AT, Difference, hash_of, row_bytes
+from velostream_nb.engine.duck import Duck, quote, quoted
+from velostream_nb.engine.keyed import AT, Kept, hash_of, net, row_bytes
 from velostream_nb.engine.node import Operator, shown
 from velostream_nb.sql import plan
 from velostream_nb.sql.plan_changes import KEY
@@ -28,23 +28,21 @@ class Group(Operator):
     def __init__(self, node: plan.Group, duck: Duck, account: Account, upstream: Operator) -> None:
         super().__init__(node, duck, account)
         self._feed = duck.feed(upstream.schema)
-        self._touched = duck.feed(pa.schema([(KEY, pa.uint64())]))
         self._hash = hash_of([e for e, _ in node.keys])
         self._keys = "".join(f"{e} AS {quote(n)}, " for e, n in node.keys)
-        self._mine = f"{KEY} IN (SELECT {KEY} FROM {self._touched.name})"
-        self._find = duck.prepare(f"SELECT DISTINCT {self._hash} AS {KEY} FROM {self._feed.name} AS __in")
         self.keeps_rows = not node.mergeable or not self._exports()
-        partial = self._rows_sql(upstream.schema) if self.keeps_rows else self._partial_sql()
-        self._state = duck.table(partial)
-        self._next = duck.table(partial)
-        self._merge = duck.prepare(f"INSERT INTO {self._next} {self._merged_sql(partial)}")
-        self._forget = duck.prepare(f"DELETE FROM {self._state} WHERE {self._mine}")
+        fresh = self._rows_sql(upstream.schema) if self.keeps_rows else self._partial_sql()
+        self._state = duck.table(fresh)
+        self._next = duck.table(fresh)
+        self._merge = duck.prepare(f"INSERT INTO {self._next} {self._merged_sql(fresh)}")
+        mine = f"{KEY} IN (SELECT {KEY} FROM {self._next})"
+        self._forget = duck.prepare(f"DELETE FROM {self._state} WHERE {mine}")
         self._keep = duck.prepare(f"INSERT INTO {self._state} SELECT * FROM {self._next}")
         self._clear = duck.prepare(f"DELETE FROM {self._next}")
-        answer = self._answer_sql()
-        self._answer = duck.prepare(answer)
-        self._difference = Difference(duck, self._touched, duck.schema_of(answer))
-        self.schema = self._difference.schema
+        self._kept = Kept(duck, self._answer_sql(self._next), self._next) if self.keeps_rows else None
+        difference = self._kept.difference if self._kept else self._difference_sql(mine)
+        self.schema = duck.schema_of(difference)
+        self._difference = duck.prepare(difference)
         self._started = False
         self._rows = 0
         self._expired_us = WATERMARK_MIN_US
@@ -74,24 +72,30 @@ class Group(Operator):
         columns = ", ".join(quote(c) for c in schema.names)
         return f"SELECT {columns}, {self._hash} AS {KEY}, {TS} AS {AT} FROM {self._feed.name} AS __in"
 
-    def _merged_sql(self, partial: str) -> str:
-        both = f"SELECT * FROM {self._state} WHERE {self._mine} UNION ALL {partial}"
+    def _merged_sql(self, fresh: str) -> str:
+        touched = f"SELECT {self._hash} FROM {self._feed.name} AS __in"
+        both = f"SELECT * FROM {self._state} WHERE {KEY} IN ({touched}) UNION ALL {fresh}"
         if self.keeps_rows:
             return both
         keys = "".join(f"{quote(n)}, " for _, n in self.node.keys)
         states = "".join(f"combine_aggr({quote(n)}) AS {quote(n)}, " for _, n in self.node.aggregates)
         return f"SELECT {keys}{states}{KEY}, max({AT}) AS {AT} FROM ({both}) GROUP BY {keys}{KEY}"
 
-    def _answer_sql(self) -> str:
-        keys = "".join(f"{quote(n)}, " for _, n in self.node.keys)
-        if not self.keeps_rows:
-            values = "".join(f"finalize({quote(n)}) AS {quote(n)}, " for _, n in self.node.aggregates)
-            return f"SELECT {keys}{values}{KEY} FROM {self._next}"
+    def _answer_sql(self, table: str) -> str:
+        """The groups of a table of rows: columns, then `KEY`."""
         values = "".join(f"{call} AS {quote(n)}, " for call, n in self.node.aggregates)
         if not self.node.keys:
-            return f"SELECT {values}0::UBIGINT AS {KEY} FROM {self._next} AS __in"
+            return f"SELECT {values}0::UBIGINT AS {KEY} FROM {table} AS __in"
         by = ", ".join(f"({e})" for e, _ in self.node.keys)
-        return f"SELECT {self._keys}{values}{KEY} FROM {self._next} AS __in GROUP BY {by}, {KEY}"
+        return f"SELECT {self._keys}{values}{KEY} FROM {table} AS __in GROUP BY {by}, {KEY}"
+
+    def _difference_sql(self, mine: str) -> str:
+        """What the new states say, less what the old ones said: a state always gives the same value."""
+        keys = "".join(f"{quote(n)}, " for _, n in self.node.keys)
+        values = "".join(f"finalize({quote(n)}) AS {quote(n)}, " for _, n in self.node.aggregates)
+        old = f"SELECT {keys}{values}-1::BIGINT AS {WEIGHT} FROM {self._state} WHERE {mine}"
+        new = f"SELECT {keys}{values}1::BIGINT AS {WEIGHT} FROM {self._next}"
+        return net(quoted(self.node.columns), f"{old} UNION ALL {new}")
 
     # -- ticks ------------------------------------------------------------------------------------------------------
 
@@ -102,21 +106,20 @@ class Group(Operator):
             rows = concat([rows, delta.late.select(rows.column_names)])
         out = self.schema.empty_table()
         if rows.num_rows or (not self._started and not self.node.keys):
-            out = self._change(rows, delta.watermark_us)
+            out = self._change(rows)
         self._started = True
         self._expire(delta.watermark_us)
         return Delta(out, delta.watermark_us)
 
-    def _change(self, rows: pa.Table, at_us: int) -> pa.Table:
+    def _change(self, rows: pa.Table) -> pa.Table:
         self._feed.rows = rows
-        self._touched.rows = self._find.rows() if self.node.keys else pa.table({KEY: pa.array([0], pa.uint64())})
-        self._clear.run()
+        self._clear.run()  # what a step that failed left
         merged = self._merge.run()
-        out = self._difference.change(self._answer.rows(), at_us)
-        self._rows += merged - self._forget.run()
+        if self._kept is not None:
+            self._kept.compute()
+        out = self._difference.rows()
+        self._rows += merged - self._forget.run() + (self._kept.keep() if self._kept else 0)
         self._keep.run()
-        self._rows += self._difference.keep()
-        self._clear.run()
         return out
 
     def _expire(self, now_us: int) -> None:
@@ -132,9 +135,9 @@ class Group(Operator):
     def describe(self) -> str:
         keys = ", ".join(shown(e) for e, _ in self.node.keys) or "()"
         calls = ", ".join(shown(c) for c, _ in self.node.aggregates)
-        held = "its rows" if self.keeps_rows else "one aggregate state"
+        held = "its rows and the last values" if self.keeps_rows else "one aggregate state"
         bound = f", for {self.node.ttl_us / 1e6:g} s" if self.node.ttl_us is not None else ""
-        return f"group by {keys}{': ' if calls else ''}{calls}; keeps {held} and the last values per group{bound}"
+        return f"group by {keys}{': ' if calls else ''}{calls}; keeps {held} per group{bound}"
 
     def tables(self) -> dict[str, pa.Table]:
         counts = {"rows": [self._rows], "started": [self._started], "expired_us": [self._expired_us]}
@@ -145,7 +148,7 @@ class Group(Operator):
         self._rows, self._started, self._expired_us = row["rows"], row["started"], row["expired_us"]
 
     def native(self) -> dict[str, str]:
-        return {"groups": self._state, "answer": self._difference.state}
+        return {"groups": self._state, **({"answer": self._kept.state} if self._kept else {})}
 
     def state_size(self) -> tuple[int, int]:
         return self._rows, self._rows * row_bytes(self.schema)

@@ -39,32 +39,44 @@ def common_types(duck: Duck, feeds: Sequence[Feed], by: Sequence[Sequence[str]])
     return found
 
 
-class Difference:
-    """What a query gave last, per key; `change` gives what is new about the touched keys, `keep` remembers it."""
+def net(columns: str, changes: str) -> str:
+    """SQL of a bag of changes in which equal rows that come and go have cancelled out."""
+    weight = f"sum({WEIGHT})::BIGINT AS {WEIGHT}"
+    having = f"HAVING sum({WEIGHT}) <> 0"
+    if not columns:
+        return f"SELECT {weight} FROM ({changes}) {having}"
+    return f"SELECT {columns}, {weight} FROM ({changes}) GROUP BY ALL {having}"
 
-    def __init__(self, duck: Duck, touched: Feed, schema: pa.Schema) -> None:
-        """`schema`: the answer's columns, then `KEY`."""
+
+class Kept:
+    """What a query gave last, by key, and what it gives now about the keys of the table `touched`.
+
+    Attributes:
+        difference: SQL of the one less the other, once `compute` has run.
+        state: the native table of what is kept.
+    """
+
+    def __init__(self, duck: Duck, answer: str, touched: str, at: str = "0::BIGINT") -> None:
+        """`answer`: SQL of the answer for the touched keys, its last column `KEY`; `at`: SQL of `AT`."""
+        schema = duck.schema_of(answer)
         columns = quoted(schema.names[:-1])
-        self.answer = duck.feed(pa.schema([*schema, pa.field(AT, pa.int64())]))
-        self.state = duck.table(f"SELECT * FROM {self.answer.name}")
-        mine = f"{KEY} IN (SELECT {KEY} FROM {touched.name})"
+        self._answer = duck.prepare(f"SELECT *, {at} AS {AT} FROM ({answer})")
+        self._feed = duck.feed(duck.schema_of(self._answer.sql))
+        self.state = duck.table(f"SELECT * FROM {self._feed.name}")
+        mine = f"{KEY} IN (SELECT {KEY} FROM {touched})"
         old = f"SELECT {columns}, -1::BIGINT AS {WEIGHT} FROM {self.state} WHERE {mine}"
-        new = f"SELECT {columns}, 1::BIGINT AS {WEIGHT} FROM {self.answer.name}"
-        sql = (
-            f"SELECT {columns}, sum({WEIGHT})::BIGINT AS {WEIGHT} FROM ({old} UNION ALL {new}) "
-            f"GROUP BY ALL HAVING sum({WEIGHT}) <> 0"
+        self.difference = net(
+            columns, f"{old} UNION ALL SELECT {columns}, 1::BIGINT AS {WEIGHT} FROM {self._feed.name}"
         )
-        self.schema = duck.schema_of(sql)
-        self._change = duck.prepare(sql)
         self._forget = duck.prepare(f"DELETE FROM {self.state} WHERE {mine}")
-        self._keep = duck.prepare(f"INSERT INTO {self.state} SELECT * FROM {self.answer.name}")
+        self._keep = duck.prepare(f"INSERT INTO {self.state} SELECT * FROM {self._feed.name}")
 
-    def change(self, answer: pa.Table, at_us: int) -> pa.Table:
-        self.answer.rows = answer.append_column(AT, pa.array([at_us] * answer.num_rows, pa.int64()))
-        return self._change.rows()
+    def compute(self) -> None:
+        """Answer anew for the touched keys."""
+        self._feed.rows = self._answer.rows()
 
     def keep(self) -> int:
-        """Remember the last answer; how many rows more are kept than before."""
+        """Remember the new answer; how many rows more are kept than before."""
         gone = self._forget.run()
         return self._keep.run() - gone
 
@@ -91,10 +103,9 @@ class Keyed(Operator):
         sql = node.sql
         for number, side in enumerate(self._sides):
             sql = sql.replace(f"__in{number}", side.relation)
-        schema = duck.schema_of(sql)
-        self._answer = duck.prepare(sql)
-        self._difference = Difference(duck, self._touched, schema)
-        self.schema = self._difference.schema
+        self._kept = Kept(duck, sql, self._touched.name, f"(SELECT {AT} FROM {self._at.name})")
+        self._difference = duck.prepare(self._kept.difference)
+        self.schema = duck.schema_of(self._kept.difference)
         self._whole = not types
         self._started = False
         self._rows = 0
@@ -114,8 +125,9 @@ class Keyed(Operator):
             self._at.rows = pa.table({AT: pa.array([at_us], pa.int64())})
             for side in self._sides:
                 side.merge()
-            out = self._difference.change(self._answer.rows(), at_us)
-            self._rows += sum(side.keep() for side in self._sides) + self._difference.keep()
+            self._kept.compute()
+            out = self._difference.rows()
+            self._rows += sum(side.keep() for side in self._sides) + self._kept.keep()
         self._started = True
         self._expire(at_us)
         return Delta(out, watermark_us)
@@ -143,7 +155,7 @@ class Keyed(Operator):
 
     def native(self) -> dict[str, str]:
         sides = {f"side{i}": side.state for i, side in enumerate(self._sides)}
-        return {**sides, "answer": self._difference.state}
+        return {**sides, "answer": self._kept.state}
 
     def state_size(self) -> tuple[int, int]:
         return self._rows, self._rows * row_bytes(self.schema)
@@ -203,9 +215,9 @@ class TopN(Operator):
         self._rank = duck.prepare(ranked)
         items = ", ".join(f"{e} AS {quote(n)}" for e, n in node.items)
         answer = f"SELECT {items}, {KEY} FROM {self._ranked.name} AS __in"
-        self._answer = duck.prepare(answer)
-        self._difference = Difference(duck, self._touched, duck.schema_of(answer))
-        self.schema = self._difference.schema
+        self._kept = Kept(duck, answer, self._touched.name)
+        self._difference = duck.prepare(self._kept.difference)
+        self.schema = duck.schema_of(self._kept.difference)
         self._forget = duck.prepare(f"DELETE FROM {self._state} WHERE {mine}")
         self._keep = duck.prepare(f"INSERT INTO {self._state} SELECT * EXCLUDE (__rank) FROM {self._ranked.name}")
         self._rows = 0
@@ -220,9 +232,10 @@ class TopN(Operator):
         self._feed.rows = rows
         self._touched.rows = self._find.rows()
         self._ranked.rows = self._rank.rows()
-        out = self._difference.change(self._answer.rows(), 0)
+        self._kept.compute()
+        out = self._difference.rows()
         gone = self._forget.run()
-        self._rows += self._keep.run() - gone + self._difference.keep()
+        self._rows += self._keep.run() - gone + self._kept.keep()
         return Delta(out, delta.watermark_us)
 
     def describe(self) -> str:
@@ -236,7 +249,7 @@ class TopN(Operator):
         self._rows = tables["top"].to_pylist()[0]["rows"]
 
     def native(self) -> dict[str, str]:
-        return {"rows": self._state, "answer": self._difference.state}
+        return {"rows": self._state, "answer": self._kept.state}
 
     def state_size(self) -> tuple[int, int]:
         return self._rows, self._rows * row_bytes(self.schema)
