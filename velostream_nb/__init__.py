@@ -10,6 +10,7 @@ Importing this package loads nothing heavy: DuckDB, Arrow and sqlglot come with 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from velostream_nb.core.errors import ConfigError, VeloError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["VeloError", "__version__", "connect", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["VeloError", "__version__", "connect", "function", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def connect(url: str | None = None, **options: Any) -> Session:
@@ -56,6 +57,36 @@ def connect(url: str | None = None, **options: Any) -> Session:
     raise ConfigError(
         f"cannot connect to {url!r}", hint="use connect() for this process, or connect('http://host:8080') for a server"
     )
+
+
+def function(call: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a Python function one that SQL can call, in every session of this process. The function stays as it is.
+
+    Bare, with types read from the annotations, or with options::
+
+        @velo.function
+        def mid(bid: float, ask: float) -> float:
+            return (bid + ask) / 2
+
+        @velo.function(returns="DOUBLE", parameters=["DOUBLE"], vectorized=True)
+        def root(x):                       # pyarrow arrays in and out; numpy or pandas where annotated so
+            return pyarrow.compute.sqrt(x)
+
+    Defined anew, jobs that start from then on use the new one; running ones keep theirs until they are restarted. An
+    exception sends its row to the job's dead letters, with the exception's type and text; the others are answered.
+
+    Args:
+        **options: `name` in SQL; `returns` and `parameters`, DuckDB's type names (a parameter without a type takes any
+            value); `vectorized`, called with whole columns; `null`, 'skip' (NULL in, NULL out) or 'call' (called with
+            None); `deterministic`, False for one whose answer does not depend on its arguments alone.
+
+    Raises:
+        ConfigError: it cannot be a SQL function, and why.
+    """
+    from velostream_nb.jobs.functions import decorator
+
+    register = decorator(**options)
+    return register if call is None else register(call)
 
 
 def load_ipython_extension(ip: Any) -> None:

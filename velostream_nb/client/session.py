@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import pyarrow as pa
 
 from velostream_nb.client.http import Http, read_json, split_url
 from velostream_nb.client.rows import bodies
-from velostream_nb.core.errors import SchemaError, ServerError
+from velostream_nb.core.errors import SchemaError, ServerError, UnsupportedError
+from velostream_nb.core.functions import STAYS, functions_stay_here
 from velostream_nb.core.handle import JobHandle
 from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
 from velostream_nb.core.wire import (
@@ -73,11 +74,24 @@ class RemoteSession:
                 f"a parameter cannot travel: {error}", hint="use plain numbers, texts and times"
             ) from error
         # a query with LIMIT over a stream waits for its rows, as it does in a local session
-        return unpack_results(self._http.post("/sql", accept=BUNDLE, content=content, kind=ROWS, timeout=None).content)
+        with functions_stay_here():
+            answer = self._http.post("/sql", accept=BUNDLE, content=content, kind=ROWS, timeout=None)
+        return unpack_results(answer.content)
 
     def query(self, text: str) -> pa.Table:
         """The rows of a bare SELECT over what is retained, as of one tick."""
-        return unpack_table(self._http.post("/query", accept=ARROW, json={"text": text}, timeout=None).content)
+        with functions_stay_here():
+            answer = self._http.post("/query", accept=ARROW, json={"text": text}, timeout=None)
+        return unpack_table(answer.content)
+
+    def function(self, call: Callable[..., Any] | None = None, /, **_: Any) -> NoReturn:
+        """Refused: a server runs no code of its clients.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        name = getattr(call, "__name__", "a Python function")
+        raise UnsupportedError(f"{name} cannot run in the server at {self.url}: it lives in this process", hint=STAYS)
 
     # -- records ----------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from velostream_nb.core.errors import BindError, StateError, VeloError, did_you_mean
+from velostream_nb.core.errors import BindError, ConfigError, StateError, VeloError, did_you_mean
+from velostream_nb.core.functions import Function
+from velostream_nb.core.types import sql_type
+from velostream_nb.engine.calls import Faults, duck_function
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -32,11 +37,22 @@ _NO_TABLE = re.compile(f"Table with name {_ABSENT}")
 
 
 class EvaluationError(VeloError):
-    """DuckDB could not compute some row of a batch (a failed cast, an overflow); internal to the engine."""
+    """DuckDB could not compute some row of a batch (a failed cast, an overflow); internal to the engine.
+
+    Attributes:
+        suspects: numbers of the input rows that are probably at fault, ascending; () when nothing is known.
+    """
+
+    suspects: tuple[int, ...] = ()
 
 
-def map_error(error: duckdb.Error, *, compiling: bool) -> VeloError:
-    """Our error for one of DuckDB's; `compiling` says whether rows were involved."""
+def map_error(error: duckdb.Error, *, compiling: bool, functions: Mapping[str, Function] | None = None) -> VeloError:
+    """Our error for one of DuckDB's.
+
+    Args:
+        compiling: whether no rows were involved.
+        functions: Python functions that were in sight, by lower-case name.
+    """
     message = _plain(str(error))
     if not compiling:
         return EvaluationError(message)
@@ -45,17 +61,23 @@ def map_error(error: duckdb.Error, *, compiling: bool) -> VeloError:
         return BindError(f"unknown column {found[1]!r}", hint=did_you_mean(found[1], known))
     if found := _NO_OVERLOAD.match(message):
         hint = "see the column types with DESCRIBE; declare them with CREATE STREAM s (price DOUBLE, …), or CAST"
+        if own := (functions or {}).get(found[1].partition("(")[0].lower()):
+            hint = f"you defined {own.signature}; CAST the arguments"
         return BindError(f"there is no {found[1]}", hint=hint)
-    for pattern, what in ((_NO_FUNCTION, "function"), (_NO_TABLE, "stream or topic")):
-        if found := pattern.match(message):
-            return BindError(f"unknown {what} {found[1]!r}", hint=f"did you mean {found[2]}?" if found[2] else None)
+    if found := _NO_FUNCTION.match(message):
+        own_names = [f.name for f in (functions or {}).values()]
+        near = did_you_mean(found[1], [*own_names, *([found[2]] if found[2] else [])])
+        return BindError(f"unknown function {found[1]!r}", hint=near)
+    if found := _NO_TABLE.match(message):
+        hint = f"did you mean {found[2]}?" if found[2] else None
+        return BindError(f"unknown stream or topic {found[1]!r}", hint=hint)
     return BindError(message)
 
 
 def _plain(message: str) -> str:
     """DuckDB's message without its class, its LINE excerpt and our internal names."""
     first = message.split("\n\nLINE ")[0].strip()
-    first = re.sub(r"^(\w+ )+Error: ", "", first)
+    first = re.sub(r"^(\w+ )+Error: (?:Python exception occurred while executing the UDF: CallError: )?", "", first)
     return first.replace('"__in".', "").replace("__in.", "").split("\nLINE ")[0].replace("\n", " ")
 
 
@@ -75,9 +97,15 @@ class Feed:
 
 
 class Duck:
-    """One in-memory DuckDB, used by one thread at a time. It reads no file, environment or network."""
+    """One in-memory DuckDB, used by one thread at a time. It reads no file, environment or network.
 
-    def __init__(self, *, threads: int = 1, memory_limit: str | None = None) -> None:
+    Args:
+        functions: Python functions that SQL may call, by lower-case name.
+    """
+
+    def __init__(
+        self, *, threads: int = 1, memory_limit: str | None = None, functions: Mapping[str, Function] | None = None
+    ) -> None:
         self._con = duckdb.connect(config={**_CONFIG, "threads": threads})
         if memory_limit is not None:
             self._con.execute(f"SET memory_limit = '{memory_limit}'")
@@ -85,6 +113,31 @@ class Duck:
         self._con.execute("SET TimeZone = 'UTC'")
         self._names = itertools.count()
         self._feeds: list[Feed] = []
+        self._faults = Faults()
+        self._functions = dict(functions or {})
+        for function in self._functions.values():
+            self._define(function)
+
+    def _define(self, function: Function) -> None:
+        # always as columns with NULLs in them: what DuckDB would do about NULLs, types and errors by itself depends
+        # on its version, and costs more per row; only without a parameter it does not say how many rows it wants
+        kind = PythonUDFType.ARROW if function.parameters else PythonUDFType.NATIVE
+        try:
+            self._con.create_function(
+                function.name,
+                duck_function(function, self._faults),
+                None,
+                sql_type(function.returns),
+                type=kind,
+                null_handling=FunctionNullHandling.SPECIAL,
+                side_effects=not function.deterministic,
+            )
+        except duckdb.Error as error:
+            self._con.close()
+            raise ConfigError(
+                f"function {function.name} cannot be called from SQL: {_plain(str(error))}",
+                hint='choose another name: @velo.function(name="…")',
+            ) from error
 
     def lock(self, state_dir: str | None = None) -> None:
         """Close the way to the machine for good; `state_dir` stays readable and writable for snapshots."""
@@ -140,24 +193,16 @@ class Duck:
 
     def run(self, sql: str) -> None:
         """Execute a statement that gives no rows."""
-        try:
-            self._con.execute(sql)
-        except duckdb.Error as error:
-            raise map_error(error, compiling=False) from error
+        self._evaluated(lambda: self._con.execute(sql))
 
     def change(self, sql: str) -> int:
         """Execute an INSERT or DELETE; how many rows it touched."""
-        try:
-            return int(self._con.execute(sql).fetchall()[0][0])
-        except duckdb.Error as error:
-            raise map_error(error, compiling=False) from error
+        return int(self._evaluated(lambda: self._con.execute(sql).fetchall()[0][0]))
 
     def evaluate(self, sql: str) -> pa.Table:
         """Execute over the rows of feeds; EvaluationError when a row cannot be computed."""
-        try:
-            return self.arrow(sql)
-        except duckdb.Error as error:
-            raise map_error(error, compiling=False) from error
+        rows: pa.Table = self._evaluated(lambda: self.arrow(sql))
+        return rows
 
     def value(self, sql: str) -> Any:
         """The single value of a query."""
@@ -186,7 +231,19 @@ class Duck:
         try:
             return action()
         except duckdb.Error as error:
-            raise map_error(error, compiling=True) from error
+            raise map_error(error, compiling=True, functions=self._functions) from error
+
+    def _evaluated(self, action: Callable[[], Any]) -> Any:
+        """Run over the rows of feeds; EvaluationError when a row cannot be computed."""
+        self._faults.reset()
+        try:
+            return action()
+        except duckdb.Error as error:
+            if not self._faults.reason:
+                raise map_error(error, compiling=False) from error
+            failure = EvaluationError(self._faults.reason)
+            failure.suspects = self._faults.rows
+            raise failure from error
 
 
 class Statement:
@@ -207,6 +264,17 @@ class Statement:
     def _call(self, numbers: tuple[int, ...]) -> str:
         arguments = f"({', '.join(map(str, numbers))})" if numbers else ""
         return f"EXECUTE {self._name}{arguments}"
+
+
+@lru_cache(maxsize=1)
+def builtin_names() -> frozenset[str]:
+    """Names, in lower case, that a Python function cannot have: DuckDB's functions and reserved words."""
+    with duckdb.connect(config=_CONFIG) as con:
+        rows = con.execute(
+            "SELECT function_name FROM duckdb_functions() "
+            "UNION SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+        ).fetchall()
+    return frozenset(row[0].lower() for row in rows)
 
 
 def quote(name: str) -> str:

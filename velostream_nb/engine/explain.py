@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from velostream_nb.core.functions import Function
 from velostream_nb.core.types import sql_type
 from velostream_nb.engine.job import JobEngine
 from velostream_nb.sql.plan import JobPlan
 
 
-def explain(plan: JobPlan) -> list[str]:
+def explain(plan: JobPlan, functions: Mapping[str, Function] | None = None) -> list[str]:
     """Readable lines: one an operator (numbered, with its inputs), then output and assumptions."""
-    engine = JobEngine(plan)
+    engine = JobEngine(plan, functions=functions)
     try:
         lines = []
         for number, node in enumerate(engine.nodes, start=1):

@@ -1,7 +1,9 @@
 """When a batch cannot be computed, find the rows at fault and go on with the rest.
 
 Any split of the input into batches gives the same answer, so a failing step is tried again with halves of its rows,
-oldest first, until the rows that fail stand alone; those are set aside.
+oldest first, until the rows that fail stand alone; those are set aside. Where the error names the rows it suspects
+(`engine.calls` does), the batch is cut at these instead: two steps a row at fault. A suspicion only says where
+to look: a row is set aside because it fails alone.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ class _Search:
         self.inputs = inputs
         self.reject = reject
         self.outputs: list[Delta] = []
+        self.rejected = 0
+        self._trusts = True
 
     def run(self) -> Delta:
         # the watermark moves only in the last step, which brings no rows: windows close over all good rows
@@ -53,13 +57,34 @@ class _Search:
     def _feed(self, side: int, rows: pa.Table, *, late: bool) -> None:
         try:
             self.outputs.append(self.operator.step(self._partial(side, rows, late=late)))
+            return
         except EvaluationError as error:
             if rows.num_rows == 1:
+                self.rejected += 1
                 self.reject(self.operator, rows, error.message)
                 return
-            half = rows.num_rows // 2
-            self._feed(side, rows.slice(0, half), late=late)
-            self._feed(side, rows.slice(half), late=late)
+            suspects = error.suspects if self._trusts and error.suspects and error.suspects[-1] < rows.num_rows else ()
+        if suspects:
+            self._feed_around(side, rows, suspects, late=late)
+            return
+        half = rows.num_rows // 2
+        self._feed(side, rows.slice(0, half), late=late)
+        self._feed(side, rows.slice(half), late=late)
+
+    def _feed_around(self, side: int, rows: pa.Table, suspects: tuple[int, ...], *, late: bool) -> None:
+        """Feed the suspects alone, and the rows between them together; without them once one turns out to be good."""
+        start = 0
+        for suspect in suspects:
+            if suspect > start:
+                self._feed(side, rows.slice(start, suspect - start), late=late)
+            before = self.rejected
+            self._feed(side, rows.slice(suspect, 1), late=late)
+            start = suspect + 1
+            if self.rejected == before:  # the rows that DuckDB called with are not the rows of this operator
+                self._trusts = False
+                break
+        if start < rows.num_rows:
+            self._feed(side, rows.slice(start), late=late)
 
     def _partial(self, side: int, rows: pa.Table, *, late: bool) -> list[Delta]:
         parts = []

@@ -9,13 +9,16 @@ import duckdb
 import pyarrow as pa
 
 from velostream_nb.core.errors import Place, VeloError
+from velostream_nb.core.functions import Function
 from velostream_nb.engine.duck import Duck, map_error, quote
 from velostream_nb.engine.numbers import whole_numbers
 from velostream_nb.sql.pull import pull_sql
 from velostream_nb.sql.statements import Query
 
 
-def pull(query: Query, tables: Mapping[str, pa.Table], *, now_us: int) -> pa.Table:
+def pull(
+    query: Query, tables: Mapping[str, pa.Table], *, now_us: int, functions: Mapping[str, Function] | None = None
+) -> pa.Table:
     """Answer a bare SELECT over Arrow tables by name; `now_us` is what ``timestamp()`` means.
 
     Raises:
@@ -23,7 +26,7 @@ def pull(query: Query, tables: Mapping[str, pa.Table], *, now_us: int) -> pa.Tab
         UnsupportedError: a streaming window; a pull query groups with time_bucket.
     """
     sql = pull_sql(query, now_us)
-    duck = Duck()
+    duck = Duck(functions=functions)
     try:
         for name, table in tables.items():
             feed = duck.feed(table.schema)
@@ -33,7 +36,7 @@ def pull(query: Query, tables: Mapping[str, pa.Table], *, now_us: int) -> pa.Tab
         try:
             return whole_numbers(duck.arrow(sql))
         except duckdb.Error as error:
-            raise _placed(map_error(error, compiling=True), query.source) from error
+            raise _placed(map_error(error, compiling=True, functions=functions), query.source) from error
     finally:
         duck.close()
 

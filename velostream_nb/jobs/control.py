@@ -19,6 +19,7 @@ from velostream_nb.core.errors import (
     UnknownJobError,
     did_you_mean,
 )
+from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import JobInfo, JobState, Result
 from velostream_nb.core.settings import Level, check_options, option
 from velostream_nb.jobs.catalog import Catalog, retention
@@ -44,6 +45,7 @@ class JobControl:
         ticker: the session's jobs; only looked at here.
         runner: gives the thread that runs them, which starts with the first need.
         settings: the session's, as ``SET`` left them; shared with who sets them.
+        functions: the Python functions that jobs may call.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class JobControl:
         runner: Callable[[], Commands],
         clock: Clock,
         settings: Mapping[str, str],
+        functions: FunctionRegistry = FUNCTIONS,
     ) -> None:
         self._broker = broker
         self._catalog = catalog
@@ -61,6 +64,7 @@ class JobControl:
         self._runner = runner
         self._clock = clock
         self._settings = settings
+        self.functions = functions
 
     def job(self, name: str) -> RunningJob:
         """The job of that name, exact first, then in any case; UnknownJobError with near names."""
@@ -104,7 +108,7 @@ class JobControl:
         self._check_name_free(statement.name, or_replace=statement.or_replace)
         plan = plan_job(statement, self._catalog, self._settings)
         output = self._catalog.topic(statement.output)
-        spec = JobSpec(statement.name, statement.text, plan, output, self.start_position(options))
+        spec = JobSpec(statement.name, statement.text, plan, output, self.start_position(options), self.functions)
         if output in spec.inputs:
             raise JobError(
                 f"job {spec.name} would read its own output {output!r}", hint="choose another 'output.topic'"
@@ -176,7 +180,7 @@ class JobControl:
     def first_rows(self, query: Query, name: str, text: str, limit: int) -> pa.Table:
         """Run an unnamed job until it has given `limit` rows. Waits for them as long as it takes."""
         plan = plan_query(query, self._catalog, self._settings)
-        spec = JobSpec(name, text, plan, "", self.start_position({}))
+        spec = JobSpec(name, text, plan, "", self.start_position({}), self.functions)
         arrived: SimpleQueue[pa.Table | None] = SimpleQueue()
         runner = self._runner()
         if runner.on_engine():

@@ -18,6 +18,7 @@ from velostream_nb.core.errors import (
     UnsupportedError,
     did_you_mean,
 )
+from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import Result
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.settings import Level, check_options
@@ -55,6 +56,7 @@ class Executor:
     Args:
         ticker: the session's jobs; only looked at here.
         runner: gives the thread that runs them, which starts with the first need.
+        functions: the Python functions that SQL may call.
     """
 
     def __init__(
@@ -65,16 +67,18 @@ class Executor:
         ticker: Ticker,
         runner: Callable[[], Commands],
         clock: Clock,
+        functions: FunctionRegistry = FUNCTIONS,
     ) -> None:
         self._broker = broker
         self._catalog = catalog
         self._looker = looker
         self._runner = runner
         self._clock = clock
+        self._functions = functions
         self._settings: dict[str, str] = {}
         self._reserved: set[str] = set()
         self._naming = threading.Lock()
-        self.control = JobControl(broker, catalog, ticker, runner, clock, self._settings)
+        self.control = JobControl(broker, catalog, ticker, runner, clock, self._settings, functions)
         self._handlers: Mapping[type[Statement], Callable[..., Result]] = {
             CreateStream: self._create,
             StartJob: self.control.start,
@@ -127,7 +131,8 @@ class Executor:
     # -- queries ----------------------------------------------------------------------------------------------------
 
     def _pull(self, statement: Pull) -> Result:
-        table = pull(statement.query, self._retained(statement), now_us=self._clock.now_us())
+        functions = self._functions.all()
+        table = pull(statement.query, self._retained(statement), now_us=self._clock.now_us(), functions=functions)
         return Result("table", f"{table.num_rows} rows", table=table)
 
     def _retained(self, statement: Pull) -> dict[str, pa.Table]:
@@ -159,7 +164,7 @@ class Executor:
             table = self.control.first_rows(statement.query, name, statement.text, statement.query.limit)
             return Result("table", f"{table.num_rows} rows", table=table)
         plan = plan_query(statement.query, self._catalog, self._settings)
-        spec = JobSpec(name, statement.text, plan, name, self.control.start_position({}))
+        spec = JobSpec(name, statement.text, plan, name, self.control.start_position({}), self._functions)
         self.control.launch(spec, {})
         return Result("job", f"started job {name}: {', '.join(spec.inputs)} -> {name}", job=name)
 
@@ -171,7 +176,7 @@ class Executor:
             job = self.control.job(target)
             self._runner().call(job.measure)
             return Result("table", f"job {job.name}", job=job.name, table=show.operators_table(job.stats))
-        lines = explain(self._plan_of(target))
+        lines = explain(self._plan_of(target), self._functions.all())
         return Result("table", f"{len(lines)} lines", table=show.plan_table(lines))
 
     def _plan_of(self, target: StartJob | Pull | Push | str) -> JobPlan:
@@ -211,7 +216,7 @@ class Executor:
             "STREAMS": lambda: show.streams_table(self._catalog.declared()),
             "TABLES": lambda: show.streams_table(i for i in self._catalog.declared() if i.schema.key),
             "TOPICS": lambda: show.topics_table(self._broker.topics()),
-            "FUNCTIONS": show.functions_table,
+            "FUNCTIONS": lambda: show.functions_table(self._functions.all().values()),
         }
         if statement.what not in tables:
             raise ParseError(f"cannot show {statement.what}", hint=did_you_mean(statement.what, tables))

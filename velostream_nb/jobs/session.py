@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -16,9 +16,11 @@ from velostream_nb.brokers.payload import payload_rows
 from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import BrokerError, UnknownTopicError
+from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
+from velostream_nb.jobs.functions import decorator
 from velostream_nb.jobs.handle import Job, stream_of
 from velostream_nb.jobs.ingest import check_op, to_outputs
 from velostream_nb.jobs.reading import Looker
@@ -80,8 +82,9 @@ class Session:
         self._catalog = Catalog(self._broker, self._machine.codec)
         self._looker = Looker(self._broker, self._machine.codec, self._catalog)
         machine = self._machine
+        self._functions = FunctionRegistry(FUNCTIONS)
         self._executor = Executor(
-            self._broker, self._catalog, self._looker, machine.ticker, machine.runner, machine.clock
+            self._broker, self._catalog, self._looker, machine.ticker, machine.runner, machine.clock, self._functions
         )
         self._control = self._executor.control
         self._finalizer = weakref.finalize(self, self._machine.close)
@@ -112,6 +115,11 @@ class Session:
             UnsupportedError: not one statement, or one that gives no rows.
         """
         return self._executor.query(text)
+
+    def function(self, call: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """`velostream_nb.function` for this session alone: ``@s.function`` or ``@s.function(returns="DOUBLE")``."""
+        register = decorator(self._functions, **options)
+        return register if call is None else register(call)
 
     # -- records ----------------------------------------------------------------------------------------------------
 

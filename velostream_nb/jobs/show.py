@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from velostream_nb.core.functions import Function
 from velostream_nb.core.model import JobInfo, TopicInfo
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import sql_type
@@ -128,9 +129,15 @@ def streams_table(infos: Iterable[StreamInfo]) -> pa.Table:
     )
 
 
-def functions_table() -> pa.Table:
-    """``SHOW FUNCTIONS``: what streaming adds to DuckDB's."""
-    return _table(_FUNCTIONS, STREAMING_FUNCTIONS)
+def functions_table(own: Iterable[Function] = ()) -> pa.Table:
+    """``SHOW FUNCTIONS``: Python functions with signature and docstring, then what streaming adds to DuckDB's."""
+    return _table(_FUNCTIONS, [*((f.signature, _purpose(f)) for f in own), *STREAMING_FUNCTIONS])
+
+
+def _purpose(function: Function) -> str:
+    """The docstring's first paragraph, and what else one should know."""
+    text = " ".join(function.doc.partition("\n\n")[0].split()) or "a Python function"
+    return text if function.deterministic else f"{text} (not deterministic: a replay may give other rows)"
 
 
 def columns_table(schema: StreamSchema) -> pa.Table:

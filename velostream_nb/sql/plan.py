@@ -7,8 +7,8 @@ Beside the columns a relation lists, its rows carry `TS` (event time, µs) and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 
 import pyarrow as pa
 
@@ -404,3 +404,26 @@ def walk(root: Node) -> list[Node]:
 
     visit(root)
     return list(seen.values())
+
+
+def texts(root: Node) -> Iterator[str]:
+    """Every piece of SQL in a plan, and other words of its nodes; not what its streams declare."""
+    for node in walk(root):
+        for item in fields(node):
+            if item.name not in ("inputs", "stream"):
+                yield from _strings(getattr(node, item.name))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(key)
+            yield from _strings(item)
+    elif isinstance(value, tuple | list | set | frozenset):
+        for item in value:
+            yield from _strings(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from _strings(getattr(value, part.name))
