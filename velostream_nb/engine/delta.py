@@ -121,11 +121,13 @@ def codes_of(table: pa.Table, columns: tuple[str, ...]) -> Int64s:
     """One number a row that is equal exactly where the key columns are equal; NULL equals NULL."""
     codes = np.zeros(table.num_rows, dtype=np.int64)
     for name in columns:
-        column = table.column(name)
-        encoded = pc.dictionary_encode(column, null_encoding="encode")
-        chunk = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-        if isinstance(chunk, pa.ChunkedArray):  # several chunks share one dictionary only when combined
-            chunk = chunk.unify_dictionaries().combine_chunks()
+        # one chunk: several have a dictionary each, and those with NULL in them cannot be unified
+        column = table.column(name).combine_chunks()
+        if pa.types.is_floating(column.type):
+            # every NaN is one, and -0.0 is 0.0, as DuckDB has it
+            zeroed = pc.add(column, pa.scalar(0, column.type))
+            column = pc.if_else(pc.is_nan(column), pa.scalar(float("nan"), column.type), zeroed)
+        chunk = pc.dictionary_encode(column, null_encoding="encode")
         indices = np.asarray(chunk.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
         size = len(chunk.dictionary) + 1
         if codes.size and int(codes.max(initial=0)) > (1 << 62) // max(size, 1):
