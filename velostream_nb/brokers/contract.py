@@ -6,7 +6,7 @@ are read in the order they were appended. All methods are safe to call from any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,18 +43,28 @@ class Reader(Protocol):
 
     topic: str
 
-    def poll(self, max_rows: int) -> list[RecordSet]:
+    def poll(self, max_rows: int, until: Mapping[int, int] | None = None) -> list[RecordSet]:
         """What is there now, at most `max_rows` records, without waiting; [] when nothing is.
 
         A typed or raw batch may be sliced to fit. When retention has removed the next offset, reading goes on at
         the oldest retained one and `skipped` grows.
+
+        Args:
+            until: by partition, the offset to stop before; a partition that is not among them has no such bound.
+        """
+
+    def take(self, records: Sequence[RecordSet]) -> bool:
+        """Count records of an open `Transaction` as polled, if they follow directly on what was; else do nothing.
+
+        For readers in the process that appends: they get the records in memory, and find them read when the
+        transaction is committed. True when the reader now stands behind all of them.
         """
 
     def positions(self) -> dict[int, int]:
         """Next offset to read, per partition."""
 
     def lag_rows(self) -> int:
-        """Records appended but not yet polled."""
+        """Records appended (and committed) but not yet polled."""
 
     @property
     def skipped(self) -> int:
@@ -65,6 +75,34 @@ class Reader(Protocol):
         """True when the topic is bounded (a file) and everything has been polled."""
 
     def close(self) -> None: ...
+
+
+class Transaction(Protocol):
+    """Appends to several topics that all readers see at once, at its end. Belongs to the thread that began it.
+
+    Each record's offset is known when it is appended, so that code in this process can go on with it before it is
+    visible. What others append to the topics of an open transaction comes after it, and is invisible as long: nobody
+    waits for the transaction, and nothing moves in between its records and the end of the log that it found.
+    (On Kafka: one producer transaction, offsets from the delivery reports, readers that are `read_committed`.)
+    """
+
+    def append(self, outputs: Sequence[Output]) -> list[RecordSet]:
+        """Append; gives the records as readers will get them.
+
+        Raises:
+            BrokerError: a topic the transaction was not begun with, or an output that cannot be appended; nothing is,
+                then.
+        """
+
+    def commit(self, outputs: Sequence[Output] = ()) -> None:
+        """Append `outputs` too, and make everything visible at once.
+
+        Raises:
+            BrokerError: as `append`. Nothing becomes visible, and the transaction is aborted.
+        """
+
+    def abort(self) -> None:
+        """Take everything back. Safe to call again, and after `commit`, when it does nothing."""
 
 
 class Broker(Protocol):
@@ -112,6 +150,23 @@ class Broker(Protocol):
     def publish(self, outputs: Sequence[Output]) -> None:
         """Append to several topics at once: no reader sees some of them without the others."""
 
+    def transaction(self, topics: Collection[str]) -> Transaction:
+        """Begin to append to these topics; waits while another thread's transaction is open on one of them.
+
+        From here to its end nothing that others append to them is visible, so their ends stand still. A missing topic
+        is made by the first append.
+
+        Raises:
+            BrokerError: this thread has a transaction open on one of them already.
+        """
+
+    def ends(self, topics: Collection[str]) -> dict[str, dict[int, int]]:
+        """Where each topic ends, per partition, all as of one moment (no publish in between).
+
+        Raises:
+            UnknownTopicError: one is missing.
+        """
+
     def reader(self, topic: str, start: str | Mapping[int, int] = "earliest") -> Reader:
         """A reader that starts at 'earliest', 'latest', or at given offsets; UnknownTopicError when missing."""
 
@@ -124,7 +179,10 @@ class Broker(Protocol):
         """
 
     def version(self) -> int:
-        """A number that grows with every append, for `wait`."""
+        """A number that grows with everything that becomes visible and with every `wake`, for `wait`."""
+
+    def wake(self) -> None:
+        """End every `wait`, as an append does: something else than records is there to be looked at."""
 
     def wait(self, version: int, timeout: float) -> bool:
         """Block until `version()` differs from `version` or the time (seconds) is over; True when it differs."""

@@ -5,58 +5,23 @@ An append or a poll of a batch costs a few microseconds; both are independent of
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.brokers.contract import Output, Retention
-from velostream_nb.brokers.log import Part, PartitionLog, Segment, record_sets
-from velostream_nb.brokers.payload import partition_of, payload_bytes, payload_rows, slice_payload, take_payload
+from velostream_nb.brokers.log import Part, PartitionLog, record_sets
+from velostream_nb.brokers.payload import payload_rows
+from velostream_nb.brokers.staging import Append, Claims, EmbeddedTransaction, Staged
+from velostream_nb.brokers.topic import Topic, by_partition, check_output, check_topic_name
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import BrokerError, UnknownTopicError, did_you_mean
 from velostream_nb.core.model import TopicInfo
 from velostream_nb.core.records import Payload, RecordSet
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import column_types
-
-_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
-
-
-def check_topic_name(name: str) -> None:
-    """BrokerError unless the name follows Kafka's rule."""
-    if not _TOPIC_NAME.match(name) or name in (".", ".."):
-        raise BrokerError(
-            f"{name!r} cannot name a topic", hint="use 1 to 249 letters, digits, dots, underscores or hyphens"
-        )
-
-
-@dataclass(slots=True)
-class Topic:
-    """A topic's logs; `appended` counts records ever appended over its partitions."""
-
-    name: str
-    logs: list[PartitionLog]
-    schema: StreamSchema | None = None
-    appended: int = 0
-    deleted: bool = False
-
-    def info(self) -> TopicInfo:
-        """One look at it."""
-        return TopicInfo(
-            name=self.name,
-            partitions=len(self.logs),
-            rows=sum(log.rows for log in self.logs),
-            earliest=sum(log.earliest for log in self.logs),
-            latest=sum(log.next_offset for log in self.logs),
-            bytes=sum(log.bytes for log in self.logs),
-            columns=column_types(self.schema.columns) if self.schema else {},
-            key=self.schema.key if self.schema else (),
-        )
 
 
 class EmbeddedBroker:
@@ -74,6 +39,7 @@ class EmbeddedBroker:
         self._changed = threading.Condition(threading.Lock())
         self._version = 0
         self._closed = False
+        self._claims = Claims()
 
     def create_topic(
         self, name: str, *, partitions: int = 1, retention: Retention | None = None, schema: StreamSchema | None = None
@@ -136,10 +102,28 @@ class EmbeddedBroker:
     def publish(self, outputs: Sequence[Output]) -> None:
         self._append([(output, None) for output in outputs])
 
+    def transaction(self, topics: Collection[str]) -> EmbeddedTransaction:
+        for name in topics:
+            check_topic_name(name)
+        begun = EmbeddedTransaction(self, topics)
+        with self._changed:
+            self._check_open()
+            owners = self._claims.owners
+            if any(name in owners and owners[name].thread == begun.thread for name in topics):
+                raise BrokerError("this thread has a transaction open on the topic", hint="commit or abort it first")
+            self._changed.wait_for(lambda: self._closed or self._claims.owners.keys().isdisjoint(topics))
+            self._check_open()
+            self._claims.owners.update(dict.fromkeys(topics, begun))
+        return begun
+
+    def ends(self, topics: Collection[str]) -> dict[str, dict[int, int]]:
+        with self._changed:
+            return {name: self._find(name).ends() for name in topics}
+
     def reader(self, topic: str, start: str | Mapping[int, int] = "earliest") -> EmbeddedReader:
         with self._changed:
             found = self._find(topic)
-            return EmbeddedReader(self, found, _start_offsets(found, start))
+            return EmbeddedReader(self, found, found.start_offsets(start))
 
     def read_range(self, wanted: Mapping[str, int | None], limit: int) -> dict[str, tuple[list[RecordSet], int, int]]:
         with self._changed:
@@ -154,6 +138,10 @@ class EmbeddedBroker:
     def version(self) -> int:
         with self._changed:
             return self._version
+
+    def wake(self) -> None:
+        with self._changed:
+            self._wake()
 
     def wait(self, version: int, timeout: float) -> bool:
         with self._changed:
@@ -186,32 +174,65 @@ class EmbeddedBroker:
         self._version += 1
         self._changed.notify_all()
 
+    def now_ms(self) -> int:
+        """The timestamp that a record without one gets now."""
+        return self._clock.now_us() // 1_000
+
     def _append(self, outputs: Sequence[tuple[Output, int | None]]) -> None:
         """Check everything, then append everything under one hold of the lock: all outputs or none."""
-        for output, _ in outputs:
-            _check_output(output)
-        now_ms = self._clock.now_us() // 1_000
+        append = Append(tuple(outputs), self.now_ms())
         with self._changed:
-            self._check_open()
-            partitions = {output.topic: self._partitions_of(output.topic, number) for output, number in outputs}
-            cut = [
-                (output.topic, _by_partition(output, number, partitions[output.topic])) for output, number in outputs
-            ]
-            grown = False
-            for name, pieces in cut:
-                topic = self._topics.get(name) or self._add_topic(name, 1, None, None)
-                for number, piece in pieces:
-                    grown |= _append_piece(topic, topic.logs[number], piece, now_ms)
-            if grown:
+            self._check(append)
+            if not self._claims.holds(append) and self._apply(append):
                 self._wake()
 
-    def _partitions_of(self, name: str, partition: int | None) -> int:
-        """How many partitions the topic has or will have; BrokerError when `partition` is none of them."""
-        topic = self._topics.get(name)
-        count = len(topic.logs) if topic else 1
-        if partition is not None and not 0 <= partition < count:
-            raise BrokerError(f"topic {name!r} has partitions 0 to {count - 1}, not {partition}")
-        return count
+    def _stage(self, outputs: Sequence[Output]) -> list[Staged]:
+        """Check and cut a transaction's outputs; missing topics are made."""
+        with self._changed:
+            self._check(Append(tuple((output, None) for output in outputs), 0))
+            staged = []
+            for output in outputs:
+                topic = self._topics.get(output.topic) or self._add_topic(output.topic, 1, None, None)
+                staged.append(Staged(output, topic, by_partition(output, None, len(topic.logs))))
+            return staged
+
+    def _commit(self, transaction: EmbeddedTransaction, outputs: Sequence[Output]) -> None:
+        """What is staged and `outputs`, under one hold of the lock."""
+        rest = Append(tuple((output, None) for output in outputs), self.now_ms())
+        with self._changed:
+            self._check(rest)
+            grown = transaction.apply(self._apply)
+            if self._apply(rest) or grown:
+                self._wake()
+
+    def _release(self, transaction: EmbeddedTransaction) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            grown = [self._apply(append) for append in self._claims.release(transaction)]
+            if any(grown):
+                self._wake()
+            self._changed.notify_all()  # somebody may wait to begin a transaction
+
+    def _check(self, append: Append) -> None:
+        """BrokerError unless all of it can be appended."""
+        self._check_open()
+        for output, partition in append.outputs:
+            check_output(output)
+            topic = self._topics.get(output.topic)
+            count = len(topic.logs) if topic else 1
+            if partition is not None and not 0 <= partition < count:
+                raise BrokerError(f"topic {output.topic!r} has partitions 0 to {count - 1}, not {partition}")
+
+    def _apply(self, append: Append) -> bool:
+        """Append what was checked, making topics that are missing; whether there was any record."""
+        grown = False
+        for output, partition in append.outputs:
+            topic = self._topics.get(output.topic) or self._add_topic(output.topic, 1, None, None)
+            for number, piece in by_partition(output, partition, len(topic.logs)):
+                # while it waited, the topic may have been made anew with fewer partitions
+                grown |= topic.append(min(number, len(topic.logs) - 1), piece, append.now_ms)
+        return grown
 
     def _newest(self, name: str, after: int | None, limit: int) -> tuple[list[tuple[int, list[Part]]], int, int]:
         """Parts per partition of the newest `limit` records after a position, the end, and how many were skipped."""
@@ -226,7 +247,7 @@ class EmbeddedBroker:
         return parts, topic.appended, 0 if after is None else topic.appended - after - found
 
     def _poll(
-        self, topic: Topic, positions: dict[int, int], first: int, max_rows: int
+        self, topic: Topic, positions: dict[int, int], first: int, max_rows: int, until: Mapping[int, int]
     ) -> tuple[dict[int, list[Part]], int]:
         """Parts per partition from `positions`, which are moved on; and how many records retention took meanwhile."""
         taken: dict[int, list[Part]] = {}
@@ -239,8 +260,9 @@ class EmbeddedBroker:
                 if positions[number] < log.earliest:
                     skipped += log.earliest - positions[number]
                     positions[number] = log.earliest
-                if max_rows > 0 and positions[number] < log.next_offset:
-                    taken[number] = log.parts_from(positions[number], max_rows)
+                waiting = min(log.next_offset, until.get(number, log.next_offset)) - positions[number]
+                if max_rows > 0 and waiting > 0:
+                    taken[number] = log.parts_from(positions[number], min(max_rows, waiting))
                     rows = sum(part.rows for part in taken[number])
                     positions[number] += rows
                     max_rows -= rows
@@ -249,7 +271,8 @@ class EmbeddedBroker:
     def _lag(self, topic: Topic, positions: Mapping[int, int]) -> int:
         with self._changed:
             self._check_readable(topic)
-            return sum(log.next_offset - max(positions[n], log.earliest) for n, log in enumerate(topic.logs))
+            # a reader that took records of an open transaction stands past the end
+            return sum(max(0, log.next_offset - max(positions[n], log.earliest)) for n, log in enumerate(topic.logs))
 
     def _check_readable(self, topic: Topic) -> None:
         self._check_open()
@@ -268,11 +291,20 @@ class EmbeddedReader:
         self._skipped = 0
         self._first = 0
 
-    def poll(self, max_rows: int) -> list[RecordSet]:
-        taken, skipped = self._broker._poll(self._source, self._positions, self._first, max_rows)
+    def poll(self, max_rows: int, until: Mapping[int, int] | None = None) -> list[RecordSet]:
+        taken, skipped = self._broker._poll(self._source, self._positions, self._first, max_rows, until or {})
         self._skipped += skipped
         self._first = (self._first + 1) % len(self._positions)
         return [piece for number, parts in taken.items() for piece in record_sets(self.topic, number, parts)]
+
+    def take(self, records: Sequence[RecordSet]) -> bool:
+        positions = dict(self._positions)
+        for run in records:
+            if run.topic != self.topic or positions[run.partition] != run.offsets[0]:
+                return False
+            positions[run.partition] = int(run.offsets[-1]) + 1
+        self._positions = positions
+        return True
 
     def positions(self) -> dict[int, int]:
         return dict(self._positions)
@@ -290,59 +322,3 @@ class EmbeddedReader:
 
     def close(self) -> None:
         """Nothing is held; reading on after it is harmless."""
-
-
-def _start_offsets(topic: Topic, start: str | Mapping[int, int]) -> dict[int, int]:
-    if start == "earliest":
-        return {number: log.earliest for number, log in enumerate(topic.logs)}
-    if start == "latest":
-        return {number: log.next_offset for number, log in enumerate(topic.logs)}
-    if isinstance(start, str):
-        raise BrokerError(f"cannot start reading at {start!r}", hint="'earliest', 'latest', or offsets by partition")
-    offsets = {number: start.get(number, log.earliest) for number, log in enumerate(topic.logs)}
-    for number, offset in offsets.items():
-        if not 0 <= offset <= (end := topic.logs[number].next_offset):
-            raise BrokerError(f"offset {offset} of {topic.name!r} partition {number} is not within 0 to {end}")
-    return offsets
-
-
-def _check_output(output: Output) -> None:
-    check_topic_name(output.topic)
-    rows = payload_rows(output.payload)
-    for what, given in (("keys", output.keys), ("timestamps", output.timestamps_ms)):
-        if given is not None and len(given) != rows:
-            raise BrokerError(f"{len(given)} {what} for {rows} records of topic {output.topic!r}")
-    if output.keys is not None and not isinstance(output.keys, pa.BinaryArray):
-        raise BrokerError(f"keys must be a BinaryArray, got {type(output.keys).__name__}")
-
-
-def _by_partition(output: Output, partition: int | None, partitions: int) -> list[tuple[int, Output]]:
-    if partition is not None or output.keys is None or partitions == 1 or len(output.keys) == 0:
-        return [(partition or 0, output)]
-    of_row = partition_of(output.keys, partitions)
-    order = np.argsort(of_row, kind="stable")
-    payload, keys = take_payload(output.payload, order), output.keys.take(pa.array(order))
-    times = None if output.timestamps_ms is None else output.timestamps_ms[order]
-    pieces, start = [], 0
-    for number, rows in enumerate(np.bincount(of_row, minlength=partitions).tolist()):
-        run = slice(start, start := start + rows)
-        cut = (
-            slice_payload(payload, run.start, rows),
-            keys.slice(run.start, rows),
-            None if times is None else times[run],
-        )
-        if rows:
-            pieces.append((number, Output(output.topic, *cut)))
-    return pieces
-
-
-def _append_piece(topic: Topic, log: PartitionLog, piece: Output, now_ms: int) -> bool:
-    """Append it; False when it holds no record."""
-    rows = payload_rows(piece.payload)
-    if rows == 0:
-        return False
-    times = now_ms if piece.timestamps_ms is None else np.asarray(piece.timestamps_ms, np.int64)
-    size = payload_bytes(piece.payload)
-    log.append(Segment(log.next_offset, topic.appended, rows, size, piece.payload, piece.keys, times))
-    topic.appended += rows
-    return True

@@ -6,7 +6,7 @@ of every record is the file's time of modification, which does not change betwee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,9 @@ class FileReader:
             make = _csv_chunks(blocks, columns) if self._format.kind == "csv" else _line_chunks(blocks, path)
             self._chunks = _skip(make, start)
 
-    def poll(self, max_rows: int) -> list[RecordSet]:
+    def poll(self, max_rows: int, until: Mapping[int, int] | None = None) -> list[RecordSet]:
+        if until is not None and 0 in until:
+            max_rows = min(max_rows, until[0] - self._offset)
         sets: list[RecordSet] = []
         while max_rows > 0 and (chunk := self._current()) is not None:
             rows = min(max_rows, chunk.rows - self._used)
@@ -97,6 +99,10 @@ class FileReader:
             self._used += rows
             max_rows -= rows
         return sets
+
+    def take(self, records: Sequence[RecordSet]) -> bool:
+        """False, but for no records: nothing is ever appended to a file."""
+        return not records
 
     def positions(self) -> dict[int, int]:
         return {0: self._offset}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.brokers.contract import Broker, Output, Reader, Retention
+from velostream_nb.brokers.contract import Broker, Output, Reader, Retention, Transaction
 from velostream_nb.brokers.embedded import EmbeddedBroker, check_topic_name
 from velostream_nb.brokers.file_format import file_format, require_file
 from velostream_nb.brokers.file_reader import FileReader, count_records
@@ -119,6 +119,16 @@ class FilesBroker:
             self._refuse_file(output.topic)
         self._inner.publish(outputs)
 
+    def transaction(self, topics: Collection[str]) -> Transaction:
+        # a file among them is refused when something is appended to it
+        return self._inner.transaction([topic for topic in topics if topic not in self._files])
+
+    def ends(self, topics: Collection[str]) -> dict[str, dict[int, int]]:
+        for topic in topics:
+            self._require(topic)
+        files = {topic: {0: self._count(topic)} for topic in topics if topic in self._files}
+        return files | self._inner.ends([topic for topic in topics if topic not in files])
+
     def reader(
         self, topic: str, start: str | Mapping[int, int] = "earliest", *, columns: Sequence[str] | None = None
     ) -> Reader:
@@ -141,6 +151,9 @@ class FilesBroker:
     def version(self) -> int:
         return self._inner.version()
 
+    def wake(self) -> None:
+        self._inner.wake()
+
     def wait(self, version: int, timeout: float) -> bool:
         return self._inner.wait(version, timeout)
 
@@ -152,7 +165,7 @@ class FilesBroker:
         self._inner.close()
 
     def _require(self, name: str) -> None:
-        if not self._inner.exists(name):
+        if not self.exists(name):
             known = [*self._files, *(info.name for info in self._inner.topics())]
             raise UnknownTopicError(f"unknown topic {name!r}", hint=did_you_mean(name, known))
 
