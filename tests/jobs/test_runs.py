@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from velostream_nb.brokers.payload import payload_rows
 from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.core.records import Decoded, Lines, Payload, RecordSet
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.jobs.runs import coalesce, cut, decode_for
+from velostream_nb.jobs.runs import coalesce, decode_for
 
 SCHEMA = StreamSchema(
     pa.schema([("symbol", pa.string()), ("price", pa.float64()), ("timestamp", pa.timestamp("us"))]), "timestamp"
@@ -68,17 +67,6 @@ def test_coalescing_changes_the_runs_and_not_the_records(shapes: list[tuple[int,
 def test_lines_are_not_joined() -> None:
     runs = [run(Lines(b"{}\n{}\n", 2)), run(Lines(b"{}", 1), first=2)]
     assert coalesce(runs) == runs
-
-
-@pytest.mark.parametrize("payload", [raw(b"a", b"b", b"c"), Lines(b"a\nb\nc\n", 3), pa.record_batch({"x": [1, 2, 3]})])
-def test_cutting_keeps_what_comes_before_the_offset(payload: Payload) -> None:
-    whole = run(payload, first=10)
-    assert cut(whole, 13) is whole
-    two = cut(whole, 12)
-    assert (two.rows, payload_rows(two.payload), two.offsets.tolist()) == (2, 2, [10, 11])
-    assert cut(whole, 5).rows == 0
-    if isinstance(two.payload, Lines):
-        assert two.payload.data == b"a\nb"
 
 
 def test_a_run_is_decoded_once_for_all_jobs_with_the_columns_of_all() -> None:

@@ -105,6 +105,10 @@ class Frame:
         next: pass it as `after` in the next look.
         skipped: records between the reader's `after` and the first row, left out because only the newest fit.
         total: records ever appended to the topic.
+        changelog: how the topic's records are to be read (`schema.StreamSchema`). Of a changelog, `rows` are what the
+            new records amount to: 'upsert', the newest row of each key among them; 'retract', the rows that came.
+        key: columns of an upsert changelog's key.
+        deleted: of a changelog, what went: keys of an upsert changelog, rows of a retract one; else None.
     """
 
     topic: str
@@ -112,6 +116,9 @@ class Frame:
     next: int
     skipped: int = 0
     total: int = 0
+    changelog: str | None = None
+    key: tuple[str, ...] = ()
+    deleted: pa.Table | None = None
 
 
 class SessionLike(Protocol):

@@ -225,14 +225,24 @@ def unpack_bundle(data: bytes) -> tuple[dict[str, Any], dict[str, pa.Table]]:
 
 def pack_frames(frames: Mapping[str, Frame]) -> bytes:
     """Frames of one moment as a bundle."""
-    header = {t: {"next": f.next, "skipped": f.skipped, "total": f.total} for t, f in frames.items()}
-    return pack_bundle({"frames": header}, {topic: frame.rows for topic, frame in frames.items()})
+    header = {
+        t: {"next": f.next, "skipped": f.skipped, "total": f.total, "changelog": f.changelog, "key": list(f.key)}
+        for t, f in frames.items()
+    }
+    tables = {topic: frame.rows for topic, frame in frames.items()}
+    # no topic's name has a space
+    tables |= {f"{topic} deleted": f.deleted for topic, f in frames.items() if f.deleted is not None}
+    return pack_bundle({"frames": header}, tables)
 
 
 def unpack_frames(data: bytes) -> dict[str, Frame]:
     """The inverse of `pack_frames`."""
     header, tables = unpack_bundle(data)
-    return {topic: Frame(topic, tables[topic], **numbers) for topic, numbers in header["frames"].items()}
+    frames = {}
+    for topic, said in header["frames"].items():
+        said["key"] = tuple(said["key"])
+        frames[topic] = Frame(topic, tables[topic], **said, deleted=tables.get(f"{topic} deleted"))
+    return frames
 
 
 def pack_results(results: Sequence[Result]) -> bytes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from velostream_nb.brokers.contract import Output, Reader, Retention
+from velostream_nb.brokers.contract import Output, Reader, Retention, Transaction
 from velostream_nb.brokers.embedded import EmbeddedBroker
 from velostream_nb.brokers.file_reader import FileReader
 from velostream_nb.brokers.files import FilesBroker
@@ -16,6 +16,7 @@ from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedError, did_you_mean
 from velostream_nb.core.model import JobState
+from velostream_nb.core.records import RecordSet
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.intake import BatchSize
@@ -159,15 +160,46 @@ class _RunBroker(FilesBroker):
         return super().reader(topic, start, columns=columns)
 
     def publish(self, outputs: Sequence[Output]) -> None:
-        kept = [output for output in outputs if output.topic in self.between]
+        self.sink(outputs)
+        kept = self.kept(outputs)
+        if kept:
+            super().publish(kept)
+
+    def transaction(self, topics: Collection[str]) -> Transaction:
+        return _RunTransaction(self, super().transaction(topics))
+
+    def kept(self, outputs: Sequence[Output]) -> list[Output]:
+        """Those that another job reads."""
+        return [output for output in outputs if output.topic in self.between]
+
+    def sink(self, outputs: Sequence[Output]) -> None:
+        """Write what has a sink."""
         for output in outputs:
             sink = self.sinks.get(output.topic)
             if sink is not None:
                 sink.write(output.payload)
             elif output.topic not in self.between:
                 self.dropped.add(output.topic)
-        if kept:
-            super().publish(kept)
+
+
+class _RunTransaction:
+    """A transaction over what passes between jobs; sinks get their rows when it is committed."""
+
+    def __init__(self, broker: _RunBroker, inner: Transaction) -> None:
+        self._broker = broker
+        self._inner = inner
+        self._outputs: list[Output] = []
+
+    def append(self, outputs: Sequence[Output]) -> list[RecordSet]:
+        self._outputs += outputs
+        return self._inner.append(self._broker.kept(outputs))
+
+    def commit(self, outputs: Sequence[Output] = ()) -> None:
+        self._broker.sink([*self._outputs, *outputs])
+        self._inner.commit(self._broker.kept(outputs))
+
+    def abort(self) -> None:
+        self._inner.abort()
 
 
 class _Run:

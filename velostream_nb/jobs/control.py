@@ -132,7 +132,7 @@ class JobControl:
 
         ``OR REPLACE`` empties the topic, as it does a table elsewhere, unless others have written or read it.
         """
-        topic, schema = job.spec.output, output_schema(job.engine.output_schema, job.engine.key)
+        topic, schema = job.spec.output, output_schema(job.engine.output_schema, job.engine.key, job.engine.changelog)
         if not topic:
             return
         declared = self._catalog.owner(topic)

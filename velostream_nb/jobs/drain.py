@@ -10,7 +10,7 @@ from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import JobState
 from velostream_nb.jobs.feeds import reached
 from velostream_nb.jobs.running import RunningJob
-from velostream_nb.jobs.ticker import Ticker, ends
+from velostream_nb.jobs.ticker import Ticker
 
 Goal = dict[str, dict[int, int]]
 """Offsets by topic and partition."""
@@ -39,7 +39,7 @@ class Drain:
         while self._levels and not self.done.cancelled():
             level = [job for job in self._levels[0] if job.state is JobState.RUNNING]
             if self._goal is None:
-                self._goal = ends(self._broker, {t for job in level for t in job.spec.inputs})
+                self._goal = self._broker.ends({t for job in level for t in job.spec.inputs})
             if not all(_is_there(job, self._goal) for job in level):
                 return False
             if self._final and level:
@@ -68,7 +68,9 @@ class Drain:
 
 
 def _is_there(job: RunningJob, goal: Mapping[str, Mapping[int, int]]) -> bool:
-    return all(reached(job.totals.positions.get(topic, {}), goal[topic]) for topic in job.spec.inputs)
+    return not job.withholds and all(
+        reached(job.totals.positions.get(topic, {}), goal[topic]) for topic in job.spec.inputs
+    )
 
 
 def _tell(failed: list[RunningJob]) -> JobFailedError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +12,26 @@ from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.jobs.runs import coalesce, cut, decode_for
+from velostream_nb.jobs.runs import coalesce, decode_for
 
 ALIGN_SLACK_US = 10_000_000
 """How far in event time a feed may run ahead of another one with a backlog. Enough that live topics, which trail each
 other by their producers' pace, are read together; little enough that joins buffer seconds and not hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a job wants of one topic: decoded by `schema`, these columns of it.
+
+    Attributes:
+        whole: what the job writes is a state, not a list of facts, so it must not see half of what another job
+            published.
+    """
+
+    topic: str
+    schema: StreamSchema
+    columns: tuple[str, ...]
+    whole: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +39,7 @@ class Feed:
     """One reader and its jobs.
 
     Attributes:
-        wanted: by job, the columns it needs decoded.
+        wanted: by job, what it wants.
         front_us: newest event time of the last batch; `WATERMARK_MIN_US` before the first.
         lag_rows: records there were to poll when this tick looked; see `look`.
         skipped: records lost to retention that the jobs were told of.
@@ -32,14 +47,17 @@ class Feed:
     """
 
     topic: str
-    schema: StreamSchema
     reader: Reader
     began_us: int
-    wanted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    wanted: dict[str, Input] = field(default_factory=dict)
     front_us: int = WATERMARK_MIN_US
     lag_rows: int = 0
     skipped: int = 0
     heard_us: dict[int, int] = field(default_factory=dict)
+
+    def whole(self, made: Container[str]) -> bool:
+        """Whether it is read to its end in every tick: a changelog, and what jobs write (`made`) for some jobs."""
+        return any((i.whole and self.topic in made) or i.schema.changelog is not None for i in self.wanted.values())
 
     def positions(self) -> dict[int, int]:
         return self.reader.positions()
@@ -48,22 +66,18 @@ class Feed:
         """See how much there is to poll. Raises when the topic is gone."""
         self.lag_rows = self.reader.lag_rows()
 
-    def poll(self, max_rows: int) -> list[RecordSet]:
-        return self.reader.poll(max_rows)
+    def poll(self, max_rows: int, until: Mapping[int, int] | None = None) -> list[RecordSet]:
+        return self.reader.poll(max_rows, until)
 
     def poll_to(self, goal: Mapping[int, int], max_rows: int) -> tuple[list[RecordSet], bool]:
-        """Read up to `goal` (per partition, exclusive); True when it was reached, and nothing past it is returned.
-
-        When it cannot be reached now, all that was read is returned, wherever it lies.
-        """
+        """Read up to `goal` (per partition, exclusive), and in no partition past it; True when it was reached."""
         sets: list[RecordSet] = []
         while not self.reached(goal):
-            polled = self.reader.poll(max_rows)
+            polled = self.reader.poll(max_rows, goal)
             if not polled:
                 return sets, False
             sets += polled
-        kept = [cut(records, goal.get(records.partition, 0)) for records in sets]
-        return [records for records in kept if records.rows], True
+        return sets, True
 
     def newly_lost(self) -> int:
         """Records that retention removed before they were read, since the last time this was asked."""
@@ -75,6 +89,11 @@ class Feed:
         """Whether every partition of `goal` is read up to it."""
         return reached(self.positions(), goal)
 
+    def trails(self, other: Feed) -> bool:
+        """Whether the other feed has read more of some partition."""
+        mine = self.positions()
+        return any(offset > mine.get(p, 0) for p, offset in other.positions().items())
+
     def gap(self, ahead: Feed) -> int | None:
         """Records between this feed and one further ahead; None when it is ahead itself in some partition."""
         mine, theirs = self.positions(), ahead.positions()
@@ -82,13 +101,17 @@ class Feed:
         return None if any(g < 0 for g in gaps) else sum(gaps)
 
     def decode(self, codec: Codec, sets: list[RecordSet], now_us: int) -> dict[str, list[Decoded]]:
-        """Decode for every job of this feed; notes how far event time has come, and who was heard."""
+        """Decode for every job of this feed, once a schema; notes how far event time has come, and who was heard."""
         runs = coalesce(sets)
-        decoded = decode_for(codec, runs, self.schema, self.wanted)
         for run in runs:
             self.heard_us[run.partition] = now_us
-        fronts = [_newest_us(d) for d in next(iter(decoded.values()), [])]
-        self.front_us = max((f for f in fronts if f is not None), default=self.front_us)
+        decoded: dict[str, list[Decoded]] = {}
+        for schema in _distinct(wish.schema for wish in self.wanted.values()):
+            columns = {job: wish.columns for job, wish in self.wanted.items() if wish.schema == schema}
+            mine = decode_for(codec, runs, schema, columns)
+            fronts = [_newest_us(d) for d in next(iter(mine.values()), [])]
+            self.front_us = max((f for f in fronts if f is not None), default=self.front_us)
+            decoded |= mine
         return decoded
 
     def idle(self, now_us: int, timeout_us: int) -> set[int]:
@@ -138,3 +161,11 @@ def groups(feeds: Iterable[Feed]) -> list[list[Feed]]:
 def _newest_us(decoded: Decoded) -> int | None:
     column = decoded.batch.column(TS)
     return int(np.max(column.to_numpy())) if len(column) else None
+
+
+def _distinct(schemas: Iterable[StreamSchema]) -> list[StreamSchema]:
+    found: list[StreamSchema] = []
+    for schema in schemas:
+        if not any(schema is other or schema == other for other in found):
+            found.append(schema)
+    return found

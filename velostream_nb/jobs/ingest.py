@@ -9,21 +9,48 @@ import pyarrow as pa
 
 from velostream_nb.brokers.contract import Output
 from velostream_nb.codecs.ingest import rows_to_payloads
-from velostream_nb.core.errors import ConfigError, UnsupportedError
-from velostream_nb.core.records import Payload
+from velostream_nb.core.errors import ConfigError, SchemaError, UnsupportedError
+from velostream_nb.core.records import OP, Payload
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.jobs.outputs import record_keys
+from velostream_nb.jobs.tombstones import record_key, record_keys
 
 
 def check_op(op: str) -> None:
-    """Only 'upsert' in this release; deletes need tables, which come later."""
-    if op == "delete":
-        raise UnsupportedError(
-            "op='delete' needs a table with a primary key, and tables are not supported yet",
-            hint="produce rows that say so in a column, and filter on it",
-        )
-    if op != "upsert":
+    """ConfigError unless it is 'upsert' or 'delete'."""
+    if op not in ("upsert", "delete"):
         raise ConfigError(f"op must be 'upsert' or 'delete', got {op!r}")
+
+
+def to_deletes(topic: str, rows: Any, schema: StreamSchema | None) -> list[Output]:
+    """Deletes from a table, as appends to its topic. The rows need no more than the key's columns.
+
+    Raises:
+        UnsupportedError: the topic is no table with a primary key.
+        SchemaError: a row does not name its key, or the rows are no rows.
+    """
+    if schema is None or not schema.key or schema.changelog != "upsert":
+        raise UnsupportedError(
+            f"rows of {topic!r} cannot be deleted: it is no table with a primary key",
+            hint=f"CREATE TABLE {topic} (k VARCHAR, …, PRIMARY KEY (k))",
+        )
+    if isinstance(rows, Iterator):
+        rows = list(rows)
+    said = [n for n in schema.names if n in (*schema.key, schema.time_column)]
+    keyed = StreamSchema(pa.schema([schema.columns.field(n).with_nullable(True) for n in said]), key=schema.key)
+    outputs = []
+    for payload in rows_to_payloads(rows, keyed):
+        if not isinstance(payload, pa.RecordBatch):
+            raise SchemaError("a delete takes rows with the key's columns, not raw records", hint=_key_hint(schema))
+        for name in schema.key:
+            if name not in payload.schema.names or payload.column(name).null_count:
+                raise SchemaError(f"a row to delete does not name its {name}", hint=_key_hint(schema))
+        payload = payload.append_column(OP, pa.array(["delete"] * payload.num_rows, pa.string()))
+        outputs.append(Output(topic, payload, record_keys(payload, schema.key)))
+    return outputs
+
+
+def _key_hint(schema: StreamSchema) -> str:
+    return "pass a list of dicts such as [{" + ", ".join(f'"{name}": …' for name in schema.key) + "}]"
 
 
 def to_outputs(topic: str, rows: Any, schema: StreamSchema | None = None) -> list[Output]:
@@ -50,6 +77,5 @@ def _keys(payload: Payload, rows: Any, key: Sequence[str]) -> pa.BinaryArray | N
         present = [name for name in key if name in payload.schema.names]
         return record_keys(payload, present)
     if isinstance(rows, list) and isinstance(payload, pa.BinaryArray) and all(isinstance(row, Mapping) for row in rows):
-        texts = [[str(row.get(name, "")) for name in key] for row in rows]
-        return pa.array(["|".join(parts).encode() for parts in texts], pa.binary())
+        return pa.array([record_key([str(row.get(name, "")) for name in key]) for row in rows], pa.binary())
     return None  # raw records: their key is not known before they are decoded

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from velostream_nb.brokers.contract import Broker, Reader
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
-from velostream_nb.core.errors import VeloError
+from velostream_nb.core.errors import UnknownTopicError, VeloError
 from velostream_nb.core.records import Decoded, RecordSet
-from velostream_nb.core.schema import StreamSchema
-from velostream_nb.jobs.feeds import Feed, aligned, groups
+from velostream_nb.jobs.feeds import ALIGN_SLACK_US, Feed, Input, aligned, groups
 
 Positions = Mapping[str, Mapping[int, int]]
 """Offsets by topic and partition."""
@@ -44,15 +43,6 @@ class BatchSize:
             self.rows = max(self.rows // 2, self.least)
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What a job wants of one topic: decoded by `schema`, these columns of it."""
-
-    topic: str
-    schema: StreamSchema
-    columns: tuple[str, ...]
-
-
 @dataclass(slots=True)
 class Cut:
     """What one tick has read.
@@ -76,6 +66,9 @@ class Intake:
     A job that starts where others are shares their feeds. One that starts elsewhere (from the earliest record, say)
     reads by itself until it has nearly caught up, and is then moved over, all its topics in one tick.
 
+    What a job writes is handed to the jobs that read it within the tick (`hand_over`), if they stand at the topic's
+    end; those that are behind read the log until they do.
+
     Args:
         size: how much a feed polls at once.
         held: whether the inputs of a job should wait; asked of every job in every tick.
@@ -90,6 +83,7 @@ class Intake:
         self._size = size
         self._held = held
         self._feeds: list[Feed] = []
+        self._made: Container[str] = frozenset()
 
     # -- who reads where --------------------------------------------------------------------------------------------
 
@@ -103,7 +97,7 @@ class Intake:
         try:
             for wish in inputs:
                 reader = self._broker.reader(wish.topic, positions.get(wish.topic) or start)
-                opened.append(Feed(wish.topic, wish.schema, reader, self._clock.now_us()))
+                opened.append(Feed(wish.topic, reader, self._clock.now_us()))
         except VeloError:
             for feed in opened:
                 feed.reader.close()
@@ -115,7 +109,7 @@ class Intake:
                 self._feeds.append(feed)
             else:
                 feed.reader.close()
-            (known or feed).wanted[job] = wish.columns
+            (known or feed).wanted[job] = wish
 
     def leave(self, job: str) -> None:
         """Take a job off its feeds; those nobody reads any more are closed."""
@@ -143,6 +137,10 @@ class Intake:
                     found.update((feed.topic, p) for p in feed.idle(now_us, limit_us or 0))
         return frozenset(found)
 
+    def topics(self) -> set[str]:
+        """The topics that are read."""
+        return {feed.topic for feed in self._feeds}
+
     def readers(self) -> list[Reader]:
         """The readers in use."""
         return [feed.reader for feed in self._feeds]
@@ -151,6 +149,18 @@ class Intake:
         """The most records any reader of a topic had before it at the beginning of this tick."""
         return max((feed.lag_rows for feed in self._feeds if feed.topic == topic), default=0)
 
+    def behind(self, job: str) -> bool:
+        """Whether another job has read more of one of its inputs, or one that jobs write is not read to its end."""
+        return any(
+            (feed.topic in self._made and feed.reader.lag_rows() > 0)
+            or any(feed.trails(other) for other in self._rivals(feed))
+            for feed in self._feeds
+            if job in feed.wanted
+        )
+
+    def _rivals(self, feed: Feed) -> list[Feed]:
+        return [other for other in self._feeds if other.topic == feed.topic and other is not feed and other.wanted]
+
     def _shared(self, opened: list[Feed]) -> dict[int, Feed]:
         """By id, the feed to share instead of each: of all topics that others read, or of none.
 
@@ -158,7 +168,7 @@ class Intake:
         """
         shared: dict[int, Feed] = {}
         for feed in opened:
-            others = [f for f in self._feeds if _alike(f, feed)]
+            others = self._rivals(feed)
             equal = next((f for f in others if f.positions() == feed.positions()), None)
             if equal is not None:
                 shared[id(feed)] = equal
@@ -168,23 +178,74 @@ class Intake:
 
     # -- the cut ----------------------------------------------------------------------------------------------------
 
-    def take(self) -> Cut:
-        """Read what this tick gets: at most `size.rows` records a feed, nobody far ahead in event time."""
+    def take(self, made: Container[str] = frozenset()) -> Cut:
+        """Read what this tick gets: at most `size.rows` records a feed, nobody far ahead in event time.
+
+        Args:
+            made: topics that jobs write; no tick is under way, so each ends with a whole publish.
+        """
         cut = Cut()
+        self._made = made
         for feed in list(self._feeds):
             self._guarded(feed, cut, feed.look)
+        self._take_whole(cut)
         catching_up = []
-        for group in groups(self._feeds):
+        for group in groups(feed for feed in self._feeds if not feed.whole(made)):
             if self._leaders(group):
                 catching_up.append(group)
                 continue
             for feed in aligned(group):
-                if self._held is None or not any(self._held(job) for job in feed.wanted):
+                if not self._is_held(feed):
                     self._poll(feed, cut)
         # those that catch up read last, up to where the feeds they join now stand
         for group in catching_up:
             self._merge(group, self._leaders(group), cut)
+        self._feeds = [feed for feed in self._feeds if feed.wanted]
         return cut
+
+    def hand_over(self, sets: Sequence[RecordSet], cut: Cut) -> None:
+        """Give records of the tick's open transaction to the jobs that stand right before them."""
+        for topic in dict.fromkeys(records.topic for records in sets):
+            run = [records for records in sets if records.topic == topic]
+            for feed in [feed for feed in self._feeds if feed.topic == topic]:
+                self._guarded(feed, cut, partial(self._hand_to, feed, run, cut))
+
+    def _hand_to(self, feed: Feed, run: list[RecordSet], cut: Cut) -> None:
+        if feed.reader.lag_rows() or not (feed.whole(self._made) or self._may_advance(feed)):
+            return
+        if feed.reader.take(run):
+            self._decode(feed, run, cut)
+
+    def _may_advance(self, feed: Feed) -> bool:
+        """Whether a feed at its end may go on: nobody whom it is read with is far behind, nobody it feeds either."""
+        if self._is_held(feed):
+            return False
+        (group,) = (g for g in groups(f for f in self._feeds if not f.whole(self._made)) if feed in g)
+        waiting = [other.front_us for other in group if other is not feed and other.reader.lag_rows()]
+        return not waiting or feed.front_us <= min(waiting) + ALIGN_SLACK_US
+
+    def _is_held(self, feed: Feed) -> bool:
+        return self._held is not None and any(self._held(job) for job in feed.wanted)
+
+    def _take_whole(self, cut: Cut) -> None:
+        """Read what must not be read in part, all of it as of one moment; feeds that then stand alike become one."""
+        whole = [feed for feed in self._feeds if feed.whole(self._made)]
+        try:
+            ends = self._broker.ends({feed.topic for feed in whole})
+        except UnknownTopicError:  # it was deleted a moment ago: the next tick's look at its feed finds out
+            return
+        for feed in whole:
+            self._guarded(feed, cut, partial(self._poll_to, feed, ends[feed.topic], cut))
+        for feed in whole:
+            equal = next((other for other in self._rivals(feed) if other.positions() == feed.positions()), None)
+            if equal is not None and feed.wanted:
+                self._move(feed, equal)
+        self._feeds = [feed for feed in self._feeds if feed.wanted]
+
+    def _poll_to(self, feed: Feed, goal: Mapping[int, int], cut: Cut) -> bool:
+        sets, arrived = feed.poll_to(goal, self._size.most)
+        self._decode(feed, sets, cut)
+        return arrived
 
     def _leaders(self, group: list[Feed]) -> dict[int, Feed]:
         """For a group that has nearly caught up: the feed that each of its feeds can merge into, by id.
@@ -194,7 +255,7 @@ class Intake:
         """
         leaders: dict[int, Feed] = {}
         for feed in group:
-            rivals = [f for f in self._feeds if _alike(f, feed) and f not in group]
+            rivals = [f for f in self._rivals(feed) if f not in group]
             gaps = [(gap, i) for i, f in enumerate(rivals) if (gap := feed.gap(f)) is not None]
             if rivals and (not gaps or min(gaps)[0] > self._size.most):
                 return {}
@@ -211,23 +272,29 @@ class Intake:
                 self._guarded(feed, cut, partial(self._follow, feed, leader, cut))
             elif feed in polled:
                 self._poll(feed, cut)
-        self._feeds = [feed for feed in self._feeds if feed.wanted]
 
     def _follow(self, feed: Feed, leader: Feed, cut: Cut) -> None:
-        sets, arrived = feed.poll_to(leader.positions(), self._size.most)
-        self._decode(feed, sets, cut)
-        if arrived:
-            leader.wanted.update(feed.wanted)
-            feed.wanted.clear()
-            feed.reader.close()
+        if self._poll_to(feed, leader.positions(), cut):
+            self._move(feed, leader)
+
+    @staticmethod
+    def _move(feed: Feed, leader: Feed) -> None:
+        leader.wanted.update(feed.wanted)
+        feed.wanted.clear()
+        feed.reader.close()
 
     def _poll(self, feed: Feed, cut: Cut) -> None:
         def poll() -> None:
-            sets = feed.poll(self._size.rows)
+            sets = feed.poll(self._size.rows, self._front(feed))
             cut.full |= sum(records.rows for records in sets) >= self._size.rows
             self._decode(feed, sets, cut)
 
         self._guarded(feed, cut, poll)
+
+    def _front(self, feed: Feed) -> dict[int, int] | None:
+        """Up to where others have read, for a feed that trails one of them: it must not overtake in one partition."""
+        rivals = [other.positions() for other in self._rivals(feed) if feed.trails(other)]
+        return {p: max(r.get(p, 0) for r in [feed.positions(), *rivals]) for p in feed.positions()} if rivals else None
 
     def _decode(self, feed: Feed, sets: list[RecordSet], cut: Cut) -> None:
         for job in feed.wanted if (lost := feed.newly_lost()) else ():
@@ -245,7 +312,3 @@ class Intake:
             for job in list(feed.wanted):
                 cut.failed[job] = error
                 self.leave(job)
-
-
-def _alike(one: Feed, other: Feed) -> bool:
-    return one.topic == other.topic and (one.schema is other.schema or one.schema == other.schema)

@@ -6,19 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from velostream_nb.brokers.contract import Output
-from velostream_nb.core.records import OP, POS, TS
+from velostream_nb.core.records import HIDDEN, OP, POS, TS
 from velostream_nb.core.schema import StreamSchema, guess_time_column
+from velostream_nb.jobs.tombstones import op_name, record_keys
 
 
-def output_schema(columns: pa.Schema, key: Sequence[str]) -> StreamSchema:
+def output_schema(columns: pa.Schema, key: Sequence[str], changelog: str | None = None) -> StreamSchema:
     """The schema of a topic that a job writes.
 
-    Event time is a column named like it, else ``window_end``: what a window says is known when it ends.
+    Event time is a column named like it, else ``window_end``: what a window says is known when it ends. A changelog
+    has no event time.
+
+    Args:
+        changelog: how its rows are to be read; see `core.schema.StreamSchema`.
     """
-    visible = pa.schema([field for field in columns if field.name not in (TS, POS, OP)])
+    visible = pa.schema([field for field in columns if field.name not in HIDDEN])
+    if changelog is not None:
+        return StreamSchema(visible, None, tuple(key), changelog=changelog)
     time = guess_time_column(visible)
     if time is None and "window_end" in visible.names and pa.types.is_timestamp(visible.field("window_end").type):
         time = "window_end"
@@ -40,18 +46,8 @@ def row_outputs(topic: str, rows: pa.Table, key: Sequence[str]) -> list[Output]:
 
 
 def visible_rows(rows: pa.Table) -> pa.Table:
-    """The rows as users see them: hidden columns dropped, except that a changelog's `OP` becomes ``op``."""
-    rows = rows.drop_columns([name for name in (TS, POS) if name in rows.column_names])
+    """The rows as users see them: hidden columns dropped, except that a changelog's `OP` becomes ``op`` (`op_name`)."""
+    visible = rows.drop_columns([name for name in HIDDEN if name in rows.column_names])
     if OP not in rows.column_names:
-        return rows
-    op = rows.column(OP)
-    return rows.drop_columns([OP]).append_column("op", op)
-
-
-def record_keys(batch: pa.RecordBatch, key: Sequence[str]) -> pa.BinaryArray | None:
-    """Record keys, by which a topic is partitioned: the key column's text, or the columns' texts joined by ``|``."""
-    if not key:
-        return None
-    texts = [pc.fill_null(pc.cast(batch.column(name), pa.string()), "") for name in key]
-    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "|")
-    return joined.cast(pa.binary())
+        return visible
+    return visible.append_column(op_name(visible.column_names), rows.column(OP))

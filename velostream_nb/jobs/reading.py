@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from velostream_nb.brokers.contract import Broker
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import Frame
 from velostream_nb.core.records import OP, RecordSet
+from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.catalog import Catalog
+from velostream_nb.jobs.changelog import fold, split
+from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.jobs.runs import coalesce
-from velostream_nb.sinks.frame import last_of_each
+from velostream_nb.jobs.tombstones import decode_changes
 
 EVERYTHING = 2**62
 """A limit that limits nothing."""
@@ -36,10 +38,9 @@ class Looker:
         """
         self._broker.topic(topic)
         sets, _, _ = self._broker.read_range({topic: None}, EVERYTHING)[topic]
-        rows = self._rows(topic, sets)
-        if changelog:
-            return _with_op(rows)
-        return self._fold(topic, rows)
+        schema = self._catalog.schema(topic)
+        rows = self._rows(schema, sets)
+        return _with_op(rows) if changelog else _folded(schema, rows)
 
     def tables(self, topics: Mapping[str, str]) -> dict[str, pa.Table]:
         """Like `table` for several at one moment: given topics by the names wanted, tables by those names.
@@ -50,7 +51,9 @@ class Looker:
         for topic in topics.values():
             self._broker.topic(topic)
         found = self._broker.read_range(dict.fromkeys(topics.values()), EVERYTHING)
-        return {name: self._fold(topic, self._rows(topic, found[topic][0])) for name, topic in topics.items()}
+        schemas = {topic: self._catalog.schema(topic) for topic in found}
+        folded = {topic: _folded(schemas[topic], self._rows(schemas[topic], found[topic][0])) for topic in found}
+        return {name: folded[topic] for name, topic in topics.items()}
 
     def frames(self, wanted: Mapping[str, int | None], limit: int) -> dict[str, Frame]:
         """See `core.model.SessionLike.frames`."""
@@ -59,51 +62,41 @@ class Looker:
 
     def _frame(self, topic: str, sets: list[RecordSet], end: int, skipped: int) -> Frame:
         try:
-            rows = self._rows(topic, sets) if self._broker.exists(topic) else pa.table({})
+            schema = self._catalog.schema(topic) if self._broker.exists(topic) else None
         except BindError:  # nothing in the topic tells its columns; a screen shows it empty
-            rows = pa.table({})
-        if OP in rows.column_names:
-            rows = rows.drop_columns([OP])
-        return Frame(topic, rows, end, skipped, end)
+            schema = None
+        rows = self._rows(schema, sets)
+        if schema is None or schema.changelog is None:
+            return Frame(topic, rows, end, skipped, end)
+        stands, gone = split(rows, schema.changelog, schema.key)
+        return Frame(topic, stands, end, skipped, end, schema.changelog, schema.key, gone)
 
-    def _rows(self, topic: str, sets: Sequence[RecordSet]) -> pa.Table:
+    def _rows(self, schema: StreamSchema | None, sets: Sequence[RecordSet]) -> pa.Table:
         """The records that decode, in log order, as user columns and, for a changelog, `OP`.
 
         Those that do not are left out here: a job that reads them puts them on its dead-letter topic.
         """
-        schema = self._catalog.schema(topic)
         if schema is None:
             return pa.table({})
-        batches = [self._codec.decode(run, schema).batch for run in coalesce(sets)]
-        names = schema.names
-        tables = [pa.Table.from_batches([b]).select([*names, *([OP] if OP in b.schema.names else [])]) for b in batches]
-        if not tables:
-            return schema.columns.empty_table()
-        return pa.concat_tables(tables, promote_options="default")
-
-    def _fold(self, topic: str, rows: pa.Table) -> pa.Table:
-        if OP not in rows.column_names:
-            return rows
-        schema = self._broker.schema(topic)
-        return fold(rows, schema.key if schema is not None else ())
+        names, changelog = schema.names, schema.changelog is not None
+        runs = coalesce(sets)
+        if not changelog:
+            batches = [self._codec.decode(run, schema).batch.select(names) for run in runs]
+            tables = [pa.Table.from_batches([batch]) for batch in batches]
+            return pa.concat_tables(tables, promote_options="default") if tables else schema.columns.empty_table()
+        batches = [decode_changes(self._codec, run, schema, names).batch.select([*names, OP]) for run in runs]
+        tables = [pa.Table.from_batches([batch]) for batch in batches]
+        empty = schema.columns.append(pa.field(OP, pa.string())).empty_table()
+        return pa.concat_tables(tables, promote_options="default") if tables else empty
 
 
-def fold(rows: pa.Table, key: Sequence[str]) -> pa.Table:
-    """A changelog's newest row per key, without deleted ones, in the order of their last change; `OP` is dropped.
-
-    An empty key means one row in all: the newest (an aggregate without GROUP BY).
-    """
-    if not rows.num_rows:
-        return rows.drop_columns([OP])
-    last = pa.array(last_of_each(rows.select(list(key)))) if key else pa.array([rows.num_rows - 1])
-    newest = rows.take(last)
-    kept = pc.fill_null(pc.not_equal(newest.column(OP), "delete"), True)
-    return newest.filter(kept).drop_columns([OP])
+def _folded(schema: StreamSchema | None, rows: pa.Table) -> pa.Table:
+    """What stands after all records of a changelog; of other topics the rows as they are."""
+    return rows if schema is None or schema.changelog is None else fold(rows, schema.changelog, schema.key)
 
 
 def _with_op(rows: pa.Table) -> pa.Table:
-    """`OP` as the user's column ``op``; rows of an append-only topic are upserts."""
-    if OP in rows.column_names:
-        op = pc.fill_null(rows.column(OP), "upsert")
-        return rows.drop_columns([OP]).append_column("op", op)
-    return rows.append_column("op", pa.array(["upsert"] * rows.num_rows, pa.string()))
+    """Every change with the user's column ``op``; rows of an append-only topic are upserts."""
+    if OP not in rows.column_names:
+        rows = rows.append_column(OP, pa.array(["upsert"] * rows.num_rows, pa.string()))
+    return visible_rows(rows)

@@ -23,10 +23,9 @@ COMMAND_TIMEOUT_S = 60.0
 """How long a caller waits for the engine's thread; a tick takes a fraction of a second."""
 MEASURE_EVERY_US = 500_000
 """How often a busy engine looks at the size of its operators' state."""
-LONGEST_NAP_S = 0.05
-SHORTEST_NAP_S = 0.001
-"""A broker wakes the thread when records come. Commands cannot, so it looks for them between naps, which are short
-while commands keep coming and grow to twenty looks a second when they do not."""
+NAP_S = 0.05
+"""Records and commands wake the thread. Idle partitions and drains that wait for somebody else do not: so often it
+looks for them."""
 
 
 class Commands(Protocol):
@@ -83,7 +82,6 @@ class Runner:
         self._holds = 0
         self._closing = False
         self._lock = threading.Condition()
-        self._nap_s = LONGEST_NAP_S
         self._measured_us = clock.now_us()
         self._measure_due = False
         # a daemon: the interpreter joins other threads before any exit handler could close this one
@@ -145,6 +143,7 @@ class Runner:
             self._closing = True
             self._lock.notify_all()
         if not self.on_engine():
+            self._broker.wake()
             self._thread.join(timeout)
 
     def on_engine(self) -> bool:
@@ -160,17 +159,17 @@ class Runner:
     def _loop(self) -> None:
         try:
             while not self._closing:
-                served = self._serve()
+                version = self._broker.version()  # first, so that nothing that comes from here on is slept over
+                self._serve()
                 if self._holds:
                     with self._lock:
-                        self._lock.wait_for(lambda: self._commands or not self._holds or self._closing, LONGEST_NAP_S)
+                        self._lock.wait_for(lambda: self._commands or not self._holds or self._closing)
                     continue
-                version = self._broker.version()
                 busy = self._tick()
                 self._drains = [drain for drain in self._drains if not self._advance(drain)]
                 self._measure(idle=not busy)
                 if not busy:
-                    self._nap(version, short=served or bool(self._drains))
+                    self._broker.wait(version, NAP_S)
         finally:
             self._shut()
 
@@ -182,20 +181,17 @@ class Runner:
                 self.ticker.fail(job, error)
             return True
 
-    def _serve(self) -> bool:
-        served = False
+    def _serve(self) -> None:
         while self._commands:
             action, future = self._commands.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
-            served = True
             try:
                 result = action()
             except Exception as error:  # noqa: BLE001 (it belongs to the caller, who gets it from the future)
                 future.set_exception(error)
             else:
                 future.set_result(result)
-        return served
 
     def _begin_drain(self, final: bool) -> Drain:
         drain = Drain(self.ticker, self._broker, final=final)
@@ -219,10 +215,6 @@ class Runner:
             self.ticker.measure()
             self._measured_us = now_us
 
-    def _nap(self, version: int, *, short: bool) -> None:
-        self._nap_s = SHORTEST_NAP_S if short else min(self._nap_s * 1.5, LONGEST_NAP_S)
-        self._broker.wait(version, self._nap_s)
-
     def _shut(self) -> None:
         self.ticker.close()
         for drain in self._drains:
@@ -243,6 +235,7 @@ class Runner:
                 raise _closed()
             self._commands.append((action, future))  # type: ignore[arg-type]  # one queue for all result types
             self._lock.notify_all()
+        self._broker.wake()
         return future
 
     def _wait(self, future: Future[T], timeout: float | None, complaint: str) -> T:

@@ -11,18 +11,22 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from velostream_nb.core.errors import VeloError
+from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US, JobInfo, JobState
 from velostream_nb.core.records import Decoded, Rejected
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
+from velostream_nb.jobs.changelog import condense
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.sinks.dead_letter import dead_letter_topic
-from velostream_nb.sql.plan import JobPlan
+from velostream_nb.sql.plan import JobPlan, Source
 
 RATE_WINDOW_US = 5_000_000
 """A job's rate is its input rows over so long."""
+WITHHELD_ROWS = 50_000
+"""Changes are summed up when so many have come, and as many as their last sum had rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class JobSpec:
         sql: the statement as written.
         output: the topic written; '' for a push query, whose rows only go to its stream.
         start: 'earliest' or 'latest', for inputs without a kept position.
+        functions: the Python functions that the SQL may call; looked at when the job starts or restarts.
     """
 
     name: str
@@ -40,6 +45,7 @@ class JobSpec:
     plan: JobPlan
     output: str
     start: str = "earliest"
+    functions: FunctionRegistry = FUNCTIONS
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -53,11 +59,15 @@ class JobSpec:
 
     def schema(self, topic: str) -> StreamSchema:
         """How an input topic is decoded."""
-        return next(s.stream.schema for s in self.plan.sources if s.stream.topic == topic)
+        info = next(s.stream for s in self.plan.sources if s.stream.topic == topic)
+        if info.table and info.schema.changelog is None:
+            return replace(info.schema, changelog="upsert")
+        return info.schema
 
     def idle_us(self, topic: str) -> int | None:
-        """After how long without records a partition of an input no longer holds the watermark back."""
-        return next(s.idle_us for s in self.plan.sources if s.stream.topic == topic)
+        """After how long without records a partition of an input no longer holds the watermark back; None: never."""
+        source = next(s for s in self.plan.sources if s.stream.topic == topic)
+        return source.idle_us if isinstance(source, Source) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,8 @@ class RunningJob:
         stream: where the user's streamz code hangs; it survives stop and restart.
         said: whether a `drain` has told its caller of the failure.
         lost: records that retention removed before this job could read them.
+        arrived: it has read as much as the others, at least once since its start. A job that writes a state and is
+            not there yet publishes nothing (`step` withholds it), so that nobody sees states of different inputs.
     """
 
     def __init__(self, spec: JobSpec, now_us: int) -> None:
@@ -128,6 +140,7 @@ class RunningJob:
         self.error: VeloError | None = None
         self.said = False
         self.lost = 0
+        self.arrived = False
         self.totals = Totals()
         self.stats: tuple[OperatorStats, ...] = ()
         self.started_us = now_us
@@ -136,6 +149,7 @@ class RunningJob:
         self._engine: JobEngine | None = None
         self._graph: JobGraph | None = None
         self._watchers: list[Callable[[pa.Table | None], None]] = []
+        self._withheld: list[pa.Table] = []
 
     @property
     def name(self) -> str:
@@ -147,12 +161,23 @@ class RunningJob:
         assert self._engine is not None, f"job {self.name} is {self.state} and has no engine"
         return self._engine
 
+    @property
+    def writes_state(self) -> bool:
+        """Whether its output is a changelog in a topic, where half of a change would be a wrong state."""
+        return bool(self.spec.output) and self.spec.plan.changelog is not None
+
+    @property
+    def withholds(self) -> bool:
+        """Whether there are changes that it has not published yet."""
+        return bool(self._withheld)
+
     def open(self, now_us: int, *, threads: int = 1) -> None:
         """Compile: fresh state, fresh counters. Raises what the engine raises about the plan (BindError, …)."""
-        engine = JobEngine(self.spec.plan, threads=threads)
+        engine = JobEngine(self.spec.plan, threads=threads, functions=self.spec.functions.all())
         self._engine, self._graph = engine, JobGraph(engine.nodes)
         self._idle = frozenset()
         self._rate = RateMeter(now_us)
+        self._withheld, self.arrived = [], False
         self.totals, self.stats, self.error, self.said, self.lost = Totals(), (), None, False, 0
         self.started_us = now_us
         self.state = JobState.RUNNING
@@ -164,6 +189,7 @@ class RunningJob:
         *,
         final: bool,
         idle: Collection[tuple[str, int]],
+        withhold: bool = False,
     ) -> Step:
         """Run one tick through the operators. Raises what they raise; the engine is then of no more use.
 
@@ -171,12 +197,14 @@ class RunningJob:
             inputs: runs of records by topic, decoded; topics without new records may be missing.
             positions: where the job stands after this tick.
             idle: partitions that do not hold the watermark back.
+            withhold: keep the changes for a later step, which then gives their sum.
         """
         began_ns = time.perf_counter_ns()
         assert self._graph is not None
         batches = {topic: inputs.get(topic, ()) for topic in self.engine.topics}
         deltas = self.engine.begin(batches, final=final, idle=idle)
         outcome = self.engine.finish(self._graph.tick(deltas))
+        outcome = replace(outcome, rows=self._due(outcome.rows, withhold=withhold))
         self._idle = frozenset(idle)
         rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
         accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
@@ -190,7 +218,24 @@ class RunningJob:
             busy_us=before.busy_us + (time.perf_counter_ns() - began_ns) // 1_000,
             positions=positions,
         )
-        return Step(outcome, [*rejected, *outcome.rejected], totals, final)
+        # late rows are counted as late, not as failed
+        return Step(outcome, [*rejected, *outcome.rejected, *outcome.late_rows], totals, final)
+
+    def _due(self, rows: pa.Table, *, withhold: bool) -> pa.Table:
+        """What is to be published after a step that gave `rows`."""
+        if not (withhold or self._withheld):
+            return rows
+        self._withheld.append(rows)
+        held = sum(table.num_rows for table in self._withheld)
+        if not withhold or held > 2 * self._withheld[0].num_rows + WITHHELD_ROWS:
+            mode = self.spec.plan.changelog
+            assert mode is not None, "only changelogs are withheld"
+            self._withheld = [condense(pa.concat_tables(self._withheld), mode, self.engine.key)]
+        if withhold:
+            return rows.slice(0, 0)
+        (due,) = self._withheld
+        self._withheld = []
+        return due
 
     def news(self, idle: Collection[tuple[str, int]]) -> bool:
         """Whether partitions fell idle or came back since the last step, so that the watermark may move by itself."""
@@ -217,6 +262,7 @@ class RunningJob:
     def close(self, state: JobState, error: VeloError | None = None) -> None:
         """Give the engine up and take a final state. The position, the numbers and the user's stream stay."""
         self.state, self.error = state, error
+        self._withheld = []
         graph, engine = self._graph, self._engine
         self._graph = self._engine = None
         self.stats = tuple(replace(s, state_rows=0, state_bytes=0) for s in self.stats)
@@ -253,7 +299,10 @@ class RunningJob:
         )
 
     def _warnings(self) -> list[str]:
-        found = []
+        called = () if (engine := self._engine) is None else engine.functions
+        found = [f"{f.name} is not deterministic: a replay may give other rows" for f in called if not f.deterministic]
+        if self.withholds and self.state is JobState.RUNNING:
+            found.append("it is catching up: what it has worked out shows when it has read as much as the others")
         if self.lost:
             found.append(f"{self.lost} records were gone before they were read; raise 'retention.rows' of the input")
         if self.stream.errors:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from velostream_nb.codecs.contract import Codec
-from velostream_nb.core.records import POS, TS, Decoded, Lines, Payload, RecordSet
+from velostream_nb.core.records import OP, POS, TS, Decoded, Payload, RecordSet
 from velostream_nb.core.schema import StreamSchema
+from velostream_nb.jobs.tombstones import decode_changes
 
 
 def coalesce(sets: Sequence[RecordSet]) -> list[RecordSet]:
@@ -49,22 +51,6 @@ def _join(group: Sequence[RecordSet]) -> RecordSet:
     return RecordSet(first.topic, first.partition, offsets, timestamps_ms, payload, keys)
 
 
-def cut(records: RecordSet, before: int) -> RecordSet:
-    """The records with offsets below `before`."""
-    rows = int(np.searchsorted(records.offsets, before))
-    if rows == records.rows:
-        return records
-    payload: Payload
-    if isinstance(records.payload, Lines):
-        payload = Lines(b"\n".join(records.payload.data.split(b"\n", rows)[:rows]), rows)
-    else:
-        payload = records.payload.slice(0, rows)
-    keys = None if records.keys is None else records.keys.slice(0, rows)
-    return RecordSet(
-        records.topic, records.partition, records.offsets[:rows], records.timestamps_ms[:rows], payload, keys
-    )
-
-
 def decode_for(
     codec: Codec, sets: Iterable[RecordSet], schema: StreamSchema, wanted: Mapping[str, tuple[str, ...]]
 ) -> dict[str, list[Decoded]]:
@@ -74,16 +60,19 @@ def decode_for(
     a job does not read, the run is decoded again for that job alone.
 
     Args:
-        wanted: columns by job. `TS` and `POS` come with each.
+        wanted: columns by job. `TS` and `POS` come with each, and `OP` where the topic is a changelog.
     """
-    union = _in_order({c for columns in wanted.values() for c in columns}, schema)
+    visible = {job: tuple(c for c in columns if c != OP) for job, columns in wanted.items()}
+    union = _in_order({c for columns in visible.values() for c in columns}, schema)
+    hidden = [TS, POS] if schema.changelog is None else [TS, POS, OP]
+    decode = codec.decode if schema.changelog is None else partial(decode_changes, codec)
     out: dict[str, list[Decoded]] = {job: [] for job in wanted}
     for records in sets:
-        decoded = codec.decode(records, schema, union)
+        decoded = decode(records, schema, union)
         faults = {r.path.split(".")[0].split("[")[0] for r in decoded.rejected} - {"", schema.time_column}
-        for job, columns in wanted.items():
-            own = decoded if faults <= set(columns) else codec.decode(records, schema, _in_order(set(columns), schema))
-            out[job].append(Decoded(own.batch.select([*columns, TS, POS]), own.rejected, own.bytes))
+        for job, columns in visible.items():
+            own = decoded if faults <= set(columns) else decode(records, schema, _in_order(set(columns), schema))
+            out[job].append(Decoded(own.batch.select([*columns, *hidden]), own.rejected, own.bytes))
     return out
 
 

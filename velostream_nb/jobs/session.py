@@ -22,7 +22,7 @@ from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.functions import decorator
 from velostream_nb.jobs.handle import Job, stream_of
-from velostream_nb.jobs.ingest import check_op, to_outputs
+from velostream_nb.jobs.ingest import check_op, to_deletes, to_outputs
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.runner import Runner
 from velostream_nb.jobs.ticker import Ticker
@@ -129,15 +129,16 @@ class Session:
         Args:
             rows: list of dicts, pandas or Arrow table, or list of bytes for raw records. A dict that does not fit the
                 topic's schema is appended all the same: each job that reads it sends it to its dead letters.
-            op: only 'upsert' today.
+            op: 'delete' takes rows out of a table; they need no more than the columns of its primary key.
 
         Raises:
-            SchemaError: rows of no such kind.
+            SchemaError: rows of no such kind, or rows to delete that do not name their key.
+            UnsupportedError: a delete from what is no table with a primary key.
         """
         check_op(op)
         name = self._catalog.topic(topic)
         known = self._broker.schema(name) if self._broker.exists(name) else None
-        outputs = to_outputs(name, rows, known)
+        outputs = to_deletes(name, rows, known) if op == "delete" else to_outputs(name, rows, known)
         if known is None and not self._broker.exists(name):
             self._broker.create_topic(name)
         self._broker.publish(outputs)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container
 from dataclasses import replace
+from typing import TypeAlias
 
-from velostream_nb.brokers.contract import Broker, Output, Reader
+from velostream_nb.brokers.contract import Broker, Output, Reader, Transaction
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import JobError, JobFailedError, VeloError
 from velostream_nb.core.model import JobState
-from velostream_nb.jobs.intake import BatchSize, Cut, Input, Intake, Positions
+from velostream_nb.jobs.feeds import Input
+from velostream_nb.jobs.intake import BatchSize, Cut, Intake, Positions
 from velostream_nb.jobs.outputs import row_outputs, visible_rows
 from velostream_nb.jobs.running import JobSpec, RunningJob, Step
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_SCHEMA, rejected_batch
+
+Levels: TypeAlias = list[list[RunningJob]]
+"""Jobs by depth: each stands below those whose output it reads."""
+Steps: TypeAlias = list[tuple[RunningJob, Step]]
 
 
 class Ticker:
@@ -76,6 +82,7 @@ class Ticker:
     def resume(self, job: RunningJob) -> None:
         """Go on where `pause` left off."""
         self._place(job, job.totals.positions)
+        job.arrived = False
         job.state = JobState.RUNNING
 
     def stop(self, job: RunningJob) -> None:
@@ -105,13 +112,13 @@ class Ticker:
         """Jobs that run, in the order they were started."""
         return [job for job in self.jobs.values() if job.state is JobState.RUNNING]
 
-    def levels(self) -> list[list[RunningJob]]:
+    def levels(self) -> Levels:
         """Active jobs by depth: a job stands below those whose output it reads."""
         waiting = {job.name: job for job in self.active()}
         levels = []
         while waiting:
-            made = {job.spec.output: name for name, job in waiting.items()}
-            level = [job for job in waiting.values() if not any(made.get(t) for t in job.spec.inputs)]
+            made = {job.spec.output for job in waiting.values() if job.spec.output}
+            level = [job for job in waiting.values() if made.isdisjoint(job.spec.inputs)]
             assert level, "jobs that feed one another in a circle are refused at their start"
             levels.append(level)
             for job in level:
@@ -120,7 +127,8 @@ class Ticker:
 
     def _place(self, job: RunningJob, positions: Positions) -> None:
         engine = job.engine
-        inputs = [Input(topic, job.spec.schema(topic), tuple(engine.columns[topic])) for topic in engine.topics]
+        state = job.spec.plan.changelog is not None
+        inputs = [Input(topic, job.spec.schema(topic), tuple(engine.columns[topic]), state) for topic in engine.topics]
         self._intake.join(job.name, inputs, job.spec.start, positions)
         for topic, offsets in self._intake.positions(job.name).items():
             engine.expect(topic, offsets)
@@ -151,19 +159,26 @@ class Ticker:
     def tick(self, final: Collection[str] = ()) -> bool:
         """Take one cut of the inputs through all the jobs, and publish; True when there was anything to do.
 
+        A job that reads what another one writes runs after it and gets its rows in the same tick; all that a tick
+        writes becomes visible at once.
+
         Args:
             final: jobs whose inputs are at their end: watermark +infinity, and the job is finished.
         """
         began_ns = time.perf_counter_ns()
-        cut = self._intake.take()
-        for name, error in cut.failed.items():
-            self.fail(self.jobs[name], error)
-        for name, lost in cut.lost.items():
-            self.jobs[name].lost += lost
-        steps = self._run(cut, final)
+        levels = self.levels()
+        made = {job.spec.output for level in levels for job in level if job.spec.output}
+        writing = None
+        if len(levels) > 1:
+            writing = self._broker.transaction(made | {job.spec.dead_letters for level in levels for job in level})
+        try:
+            cut = self._intake.take(made)
+            steps = self._run_and_publish(levels, cut, final, writing)
+        finally:
+            if writing is not None:
+                writing.abort()
         if not steps:
             return bool(cut.batches)
-        steps = self._publish(steps)
         now_us = self._clock.now_us()
         for job, step in steps:
             job.settle(step, now_us)
@@ -175,37 +190,80 @@ class Ticker:
             job.stream.emit(visible_rows(step.outcome.rows))
         return True
 
-    def _run(self, cut: Cut, final: Collection[str]) -> list[tuple[RunningJob, Step]]:
-        steps = []
-        for job in self.active():
-            inputs, idle = cut.batches.get(job.name, {}), self._intake.idle(job.name, job.spec.idle_us)
-            ends = job.name in final
-            if not (inputs or ends or job.news(idle)):
-                continue
-            try:
-                steps.append((job, job.step(inputs, self._intake.positions(job.name), final=ends, idle=idle)))
-            except Exception as error:  # noqa: BLE001 (one job's failure, whatever it is, must not end the others)
-                self.fail(job, error)
-        return steps
+    def _run_and_publish(self, levels: Levels, cut: Cut, final: Collection[str], writing: Transaction | None) -> Steps:
+        """Every job of the tick, those that feed others first; gives the steps that count.
 
-    def _publish(self, steps: list[tuple[RunningJob, Step]]) -> list[tuple[RunningJob, Step]]:
-        """Append everything at once; gives the steps that count (none when the broker refused)."""
-        outputs: list[Output] = []
+        None do when the broker refuses an output: the engines are ahead of their topics then, so the jobs are over.
+        """
+        steps: Steps = []
+        lagging: set[str] = set()
         try:
-            for job, step in steps:
-                if job.spec.output:
-                    outputs += row_outputs(job.spec.output, step.outcome.rows, job.engine.key)
-                if step.rejected:
-                    self._broker.create_topic(job.spec.dead_letters, schema=DEAD_LETTER_SCHEMA)
-                    letters = rejected_batch(step.rejected, job.name, self._clock)
-                    outputs.append(Output(job.spec.dead_letters, letters))
-            if outputs:
-                self._broker.publish(outputs)
-        except Exception as error:  # noqa: BLE001 (the engines are ahead of their topics now, so these jobs are over)
-            for job, _ in steps:
-                self.fail(job, error)
+            self._tell(cut)
+            for level in levels:
+                done = [(job, step) for job in level if (step := self._step(job, cut, final, lagging)) is not None]
+                steps += done
+                if writing is not None and level is not levels[-1]:
+                    self._intake.hand_over(writing.append(_rows_of(done)), cut)
+                    self._tell(cut)
+                else:
+                    self._publish(steps, _rows_of(done), writing)
+        except Exception as error:  # noqa: BLE001 (whatever it is, callers must not wait for jobs that cannot go on)
+            concerned = {job.name for job, _ in steps} | cut.batches.keys()
+            for job in self.active():
+                if job.name in concerned:
+                    self.fail(job, error)
             return []
         return steps
+
+    def _tell(self, cut: Cut) -> None:
+        """Tell jobs what went wrong with their inputs."""
+        for name, error in cut.failed.items():
+            self.fail(self.jobs[name], error)
+        cut.failed.clear()
+        for name, lost in cut.lost.items():
+            self.jobs[name].lost += lost
+        cut.lost.clear()
+
+    def _step(self, job: RunningJob, cut: Cut, final: Collection[str], lagging: set[str]) -> Step | None:
+        """One job's part of the tick; None when it has nothing to do, or failed.
+
+        Args:
+            lagging: jobs that have not read as much as others; this one is added when it is one of them.
+        """
+        if job.state is not JobState.RUNNING:
+            return None
+        try:
+            if self._lags(job, lagging):
+                lagging.add(job.name)
+            inputs, idle = cut.batches.get(job.name, {}), self._intake.idle(job.name, job.spec.idle_us)
+            ends = job.name in final
+            withhold = job.writes_state and job.name in lagging and not ends
+            if not (inputs or ends or job.news(idle) or (job.withholds and not withhold)):
+                return None
+            positions = self._intake.positions(job.name)
+            return job.step(inputs, positions, final=ends, idle=idle, withhold=withhold)
+        except Exception as error:  # noqa: BLE001 (one job's failure, whatever it is, must not end the others)
+            self.fail(job, error)
+            return None
+
+    def _lags(self, job: RunningJob, lagging: Container[str]) -> bool:
+        """Whether it has yet to read as much as others at its start, or reads what such a job writes."""
+        if not job.arrived:
+            job.arrived = not self._intake.behind(job.name)
+        feeding = (other for other in self.jobs.values() if other.spec.output in job.spec.inputs)
+        return not job.arrived or any(other.name in lagging for other in feeding)
+
+    def _publish(self, steps: Steps, outputs: list[Output], writing: Transaction | None) -> None:
+        """Append the dead letters of all steps and `outputs`; what the tick has written becomes visible at once."""
+        for job, step in steps:
+            if step.rejected:
+                self._broker.create_topic(job.spec.dead_letters, schema=DEAD_LETTER_SCHEMA)
+                letters = rejected_batch(step.rejected, job.name, self._clock)
+                outputs.append(Output(job.spec.dead_letters, letters))
+        if writing is not None:
+            writing.commit(outputs)
+        elif outputs:
+            self._broker.publish(outputs)
 
     def _finish(self, job: RunningJob) -> None:
         job.measure()
@@ -229,14 +287,14 @@ class Ticker:
             job.stream.destroy()
 
 
-def ends(broker: Broker, topics: Iterable[str]) -> dict[str, dict[int, int]]:
-    """Where each topic ends now, per partition."""
-    found = {}
-    for topic in topics:
-        reader = broker.reader(topic, "latest")
-        found[topic] = dict(reader.positions())
-        reader.close()
-    return found
+def _rows_of(steps: Steps) -> list[Output]:
+    """What the steps append to their jobs' output topics."""
+    return [
+        output
+        for job, step in steps
+        if job.spec.output
+        for output in row_outputs(job.spec.output, step.outcome.rows, job.engine.key)
+    ]
 
 
 def _as_failure(name: str, error: Exception) -> JobFailedError:
