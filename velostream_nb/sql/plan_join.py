@@ -11,11 +11,12 @@ from sqlglot import exp
 from velostream_nb.sql.plan import Node
 from velostream_nb.sql.plan_asof import asof_join, temporal_join, version_of
 from velostream_nb.sql.plan_join_constant import constant_join, is_constant, names_of
-from velostream_nb.sql.plan_join_interval import interval_join
+from velostream_nb.sql.plan_join_interval import interval_join, is_bounded
 from velostream_nb.sql.plan_join_sides import Filters, Pairs, Sides, kind_of
 from velostream_nb.sql.plan_join_table import changelog_join, table_of
 from velostream_nb.sql.scope import Input, Merged, Scope, conjuncts, named
 from velostream_nb.sql.spread import spread
+from velostream_nb.sql.subquery_joins import UNBOUNDED
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Planner
@@ -176,7 +177,8 @@ class _Joins:
             self.node = asof_join(sides, self.filters)
         elif at is not None:
             self.node = temporal_join(sides, at, self.filters)
-        elif left.changes or right.changes:
+        elif left.changes or right.changes or (join.meta.get(UNBOUNDED) and not is_bounded(sides)):
+            # a subquery asks for all rows, as in batch: 'join.within' is for joins that people write
             self.node = changelog_join(sides, self.filters)
         else:
             self.node = interval_join(sides, self.filters)

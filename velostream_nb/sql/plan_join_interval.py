@@ -37,6 +37,12 @@ def interval_join(sides: Sides, filters: Filters) -> Node:
     )
 
 
+def is_bounded(sides: Sides) -> bool:
+    """Do the join's own conditions bound the times of pairs, on both sides?"""
+    found = _narrowed(sides, sides.conditions)
+    return found.low_us is not None and found.high_us is not None
+
+
 def _times(sides: Sides, low_us: int, high_us: int) -> dict[str, int]:
     """Event time of the sides that are never filled up with NULLs."""
     found = {}
