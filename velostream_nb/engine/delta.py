@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import TS, Rejected
 
 WM = "__wm"
@@ -54,7 +54,9 @@ class Account:
     late_rows: list[Rejected] = field(default_factory=list)
 
     def drop(self, rows: pa.Table | None, side: int = 0) -> None:
-        """Count late rows (`Delta.late`, or some of them) as dropped; call it last in a step: one that fails counts none.
+        """Count late rows (`Delta.late`, or some of them) as dropped.
+
+        Called last in a step: one that fails counts none.
 
         Args:
             side: which input of the operator they came from.
@@ -119,21 +121,7 @@ def is_sorted(*keys: Int64s) -> bool:
 
 def codes_of(table: pa.Table, columns: tuple[str, ...]) -> Int64s:
     """One number a row that is equal exactly where the key columns are equal; NULL equals NULL."""
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    for name in columns:
-        # one chunk: several have a dictionary each, and those with NULL in them cannot be unified
-        column = table.column(name).combine_chunks()
-        if pa.types.is_floating(column.type):
-            # every NaN is one, and -0.0 is 0.0, as DuckDB has it
-            zeroed = pc.add(column, pa.scalar(0, column.type))
-            column = pc.if_else(pc.is_nan(column), pa.scalar(float("nan"), column.type), zeroed)
-        chunk = pc.dictionary_encode(column, null_encoding="encode")
-        indices = np.asarray(chunk.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
-        size = len(chunk.dictionary) + 1
-        if codes.size and int(codes.max(initial=0)) > (1 << 62) // max(size, 1):
-            codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-        codes = codes * size + indices
-    return codes
+    return combined(map(identity, (table.column(name) for name in columns)), table.num_rows)[0]
 
 
 def last_per_code(codes: Int64s, count: int) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import OP
 
 Int64s = npt.NDArray[np.int64]
@@ -98,20 +99,5 @@ def _from_end(codes: Int64s) -> Int64s:
 
 def row_codes(rows: pa.Table) -> Int64s:
     """Numbers from 0, equal where rows are equal in all columns; NULL equals NULL, and NaN equals NaN."""
-    codes = np.zeros(rows.num_rows, dtype=np.int64)
-    for column in rows.columns:
-        part = _column_codes(column)
-        # renumbered after each column, so that many columns cannot overflow
-        codes = np.unique(codes * (int(part.max(initial=0)) + 1) + part, return_inverse=True)[1].astype(np.int64)
-    return codes
-
-
-def _column_codes(column: pa.ChunkedArray) -> Int64s:
-    values = column.combine_chunks()
-    if pa.types.is_nested(values.type):  # Arrow has no dictionary of these
-        seen: dict[str, int] = {}
-        return np.array([seen.setdefault(repr(value), len(seen)) for value in values.to_pylist()], dtype=np.int64)
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    encoded = values.dictionary_encode(null_encoding="encode")
-    return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    codes, _ = combined(map(identity, rows.columns), rows.num_rows)
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.errors import SchemaError, did_you_mean
+from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import HIDDEN, OP
 
 _FOLD_AT_LEAST_ROWS = 4_096
@@ -139,12 +140,6 @@ class LiveFrame:
 
 def last_of_each(keys: pa.Table) -> npt.NDArray[np.int64]:
     """Row numbers of the last row of each distinct key, ascending; NULL is a key value like any other."""
-    code = np.zeros(keys.num_rows, np.int64)
-    for column in keys.columns:
-        values = column.combine_chunks()
-        values = values.dictionary_encode(null_encoding="encode") if not pa.types.is_dictionary(values.type) else values
-        part = values.indices.fill_null(-1).to_numpy().astype(np.int64) + 1
-        # renumbered after each column, so that many columns cannot overflow
-        _, code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)
+    code, _ = combined(map(identity, keys.columns), keys.num_rows)
     _, first_from_end = np.unique(code[::-1], return_index=True)
     return np.sort(keys.num_rows - 1 - first_from_end)
