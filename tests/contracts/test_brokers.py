@@ -345,7 +345,222 @@ def test_read_range_counts_what_retention_took_as_skipped(broker):
     assert (values(sets), end, skipped) == ([b"4", b"5"], 6, 3)
 
 
+# transactions
+
+
+def polled(broker: Broker, topic: str) -> list[bytes]:
+    return values(broker.reader(topic).poll(1_000))
+
+
+def test_a_transactions_records_are_known_at_once_and_seen_at_its_end(broker):
+    broker.create_topic("a", partitions=2)
+    broker.produce("a", numbered(0, 3), partition=1)
+    reader = broker.reader("a", "latest")
+    version = broker.version()
+    writing = broker.transaction({"a", "b"})
+    first = writing.append([Output("a", raw(b"x", b"y"), keys=raw(b"k", b"k")), Output("b", raw(b"z"))])
+    second = writing.append([Output("b", raw(b"zz"), timestamps_ms=np.array([7]))])
+    number = zlib.crc32(b"k") % 2
+    begins = 3 if number == 1 else 0
+    assert [(r.topic, r.partition, r.offsets.tolist(), values([r])) for r in [*first, *second]] == [
+        ("a", number, [begins, begins + 1], [b"x", b"y"]),
+        ("b", 0, [0], [b"z"]),
+        ("b", 0, [1], [b"zz"]),
+    ]
+    assert first[0].keys.to_pylist() == [b"k", b"k"]
+    assert first[0].timestamps_ms.tolist() == [CLOCK_MS] * 2
+    assert second[0].timestamps_ms.tolist() == [7]
+    assert (broker.topic("a").latest, broker.topic("b").latest, reader.poll(9)) == (3, 0, [])
+    assert broker.read_range({"a": None, "b": None}, 10)["b"] == ([], 0, 0)
+    assert broker.ends({"a", "b"}) == {"a": {0: 0, 1: 3}, "b": {0: 0}}
+    assert broker.version() == version
+    writing.commit([Output("b", raw(b"zzz"))])
+    assert broker.version() != version
+    (seen,) = reader.poll(9)
+    assert (seen.partition, seen.offsets.tolist()) == (number, [begins, begins + 1])
+    assert polled(broker, "b") == [b"z", b"zz", b"zzz"]
+    writing.abort()  # harmless
+    assert polled(broker, "b") == [b"z", b"zz", b"zzz"]
+
+
+def test_an_aborted_transaction_leaves_nothing_and_its_offsets_are_free(broker):
+    writing = broker.transaction({"a"})
+    writing.append([Output("a", raw(b"x"))])
+    writing.abort()
+    writing.abort()
+    assert polled(broker, "a") == []
+    broker.produce("a", raw(b"y"))
+    assert offsets(broker.reader("a").poll(9)) == [0]
+
+
+def test_what_others_append_meanwhile_comes_after_the_transaction_whole_and_in_order(broker):
+    broker.create_topic("a")
+    writing = broker.transaction({"a"})
+    appended = threading.Thread(
+        target=lambda: [
+            broker.produce("a", raw(b"1")),
+            broker.publish([Output("c", raw(b"c")), Output("a", raw(b"2"))]),
+            broker.produce("c", raw(b"d")),
+        ]
+    )
+    appended.start()
+    appended.join(30)
+    assert not appended.is_alive()  # nobody waits for a transaction
+    broker.produce("free", raw(b"f"))
+    assert polled(broker, "free") == [b"f"]
+    assert not broker.exists("c")  # its publish has a part that waits
+    (records,) = writing.append([Output("a", raw(b"x"))])
+    assert records.offsets.tolist() == [0]
+    writing.commit()
+    assert polled(broker, "a") == [b"x", b"1", b"2"]
+    assert polled(broker, "c") == [b"c", b"d"]
+
+
+def test_what_waited_is_not_lost_when_a_transaction_is_aborted(broker):
+    writing = broker.transaction({"a"})
+    version = broker.version()
+    broker.produce("a", raw(b"1"))
+    assert broker.version() == version
+    writing.abort()
+    assert polled(broker, "a") == [b"1"]
+    assert broker.version() != version
+
+
+def test_a_transaction_waits_for_another_one_on_the_same_topic(broker):
+    first = broker.transaction({"a", "b"})
+    order: list[str] = []
+
+    def second() -> None:
+        writing = broker.transaction({"b", "c"})
+        order.append("second")
+        writing.append([Output("b", raw(b"2"))])
+        writing.commit()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    apart = broker.transaction({"d"})  # other topics are free
+    apart.abort()
+    first.append([Output("b", raw(b"1"))])
+    order.append("first")
+    first.commit()
+    thread.join(30)
+    assert order == ["first", "second"]
+    assert polled(broker, "b") == [b"1", b"2"]
+
+
+def test_a_thread_cannot_wait_for_itself(broker):
+    writing = broker.transaction({"a"})
+    with pytest.raises(BrokerError, match="open on the topic"):
+        broker.transaction({"a"})
+    writing.abort()
+    broker.transaction({"a"}).abort()
+
+
+def test_what_cannot_be_appended_is_refused_and_ends_nothing_else(broker):
+    writing = broker.transaction({"a"})
+    with pytest.raises(BrokerError, match="not begun with"):
+        writing.append([Output("a", raw(b"x")), Output("b", raw(b"y"))])
+    with pytest.raises(BrokerError, match="keys for"):
+        writing.append([Output("a", raw(b"x"), keys=raw())])
+    writing.append([Output("a", raw(b"z"))])
+    with pytest.raises(BrokerError, match="keys for"):
+        writing.commit([Output("a", raw(b"x"), keys=raw())])
+    assert polled(broker, "a") == []
+    broker.produce("a", raw(b"1"))  # the transaction is over
+    assert polled(broker, "a") == [b"1"]
+
+
+def test_a_reader_takes_records_of_an_open_transaction_only_where_it_stands(broker):
+    broker.create_topic("a", partitions=2)
+    broker.produce("a", numbered(0, 2), partition=0)
+    there, behind = broker.reader("a", "latest"), broker.reader("a", {0: 1, 1: 0})
+    writing = broker.transaction({"a"})
+    run = writing.append([Output("a", raw(b"x", b"y"))]) + writing.append([Output("a", raw(b"z"))])
+    assert not behind.take(run)
+    assert there.take(run)
+    assert (there.positions(), behind.positions()) == ({0: 5, 1: 0}, {0: 1, 1: 0})
+    assert not there.take(run)
+    assert (there.lag_rows(), behind.lag_rows(), there.poll(9)) == (0, 1, [])
+    writing.commit()
+    assert (there.lag_rows(), behind.lag_rows(), there.poll(9)) == (0, 4, [])
+    assert values(behind.poll(9)) == [b"1", b"x", b"y", b"z"]
+    broker.produce("a", raw(b"!"))
+    assert offsets(there.poll(9)) == [5]
+
+
+def test_a_topic_deleted_during_a_transaction_is_made_anew(broker):
+    broker.produce("a", raw(b"old"))
+    writing = broker.transaction({"a"})
+    writing.append([Output("a", raw(b"new"))])
+    broker.delete_topic("a")
+    writing.commit()
+    assert polled(broker, "a") == [b"new"]
+
+
+def test_no_reader_sees_half_of_a_transaction_while_others_append(broker):
+    broker.create_topic("left")
+    broker.create_topic("right")
+    done = threading.Event()
+
+    def transact() -> None:
+        for n in range(200):
+            writing = broker.transaction({"left", "right"})
+            writing.append([Output("left", raw(b"t%d" % n))])
+            writing.append([Output("right", raw(b"t%d" % n))])
+            if n % 5:
+                writing.commit()
+            else:
+                writing.abort()
+        done.set()
+
+    def meddle() -> None:
+        while not done.is_set():
+            broker.publish([Output("left", raw(b"m")), Output("right", raw(b"m"))])
+
+    threads = [threading.Thread(target=transact), threading.Thread(target=meddle)]
+    for thread in threads:
+        thread.start()
+    looks = 0
+    while not done.is_set() or looks == 0:
+        found = broker.read_range({"left": None, "right": None}, 10)
+        assert values(found["left"][0]) == values(found["right"][0])
+        looks += 1
+    for thread in threads:
+        thread.join()
+    kept = [v for v in values(broker.read_range({"left": None}, 10**9)["left"][0]) if v != b"m"]
+    assert kept == [b"t%d" % n for n in range(200) if n % 5]
+
+
+def test_ends_are_where_reading_would_go_on(broker):
+    broker.create_topic("t", partitions=2)
+    broker.produce("t", numbered(0, 3), partition=1)
+    assert broker.ends(["t"]) == {"t": {0: 0, 1: 3}}
+    assert broker.ends([]) == {}
+    with pytest.raises(UnknownTopicError):
+        broker.ends(["t", "u"])
+
+
+def test_polling_stops_before_an_offset(broker):
+    broker.create_topic("t", partitions=2)
+    for number in (0, 1):
+        broker.produce("t", numbered(0, 5), partition=number)
+    reader = broker.reader("t")
+    assert sorted(values(reader.poll(100, {0: 2}))) == sorted([b"0", b"1", b"0", b"1", b"2", b"3", b"4"])
+    assert reader.positions() == {0: 2, 1: 5}
+    assert reader.poll(100, {0: 2}) == []
+    assert values(reader.poll(1, {0: 4})) == [b"2"]
+    assert values(reader.poll(100)) == [b"3", b"4"]
+
+
 # waiting and closing
+
+
+def test_wake_ends_a_wait(broker):
+    version = broker.version()
+    waker = threading.Thread(target=broker.wake)
+    waker.start()
+    assert broker.wait(version, 30.0) is True
+    waker.join()
 
 
 def test_wait_wakes_on_an_append_and_times_out_without(broker):
@@ -455,6 +670,15 @@ def test_filled_polling_gives_every_record_once(filled, max_rows):
     reader.close()
 
 
+def test_filled_polling_stops_before_an_offset(filled):
+    reader = filled.reader("t")
+    assert numbers(reader.poll(100, {0: 4})) == [0, 1, 2, 3]
+    assert reader.poll(100, {0: 4}) == []
+    assert numbers(reader.poll(3, {0: 9})) == [4, 5, 6]
+    assert filled.ends({"t"}) == {"t": {0: 10}}
+    reader.close()
+
+
 @pytest.mark.parametrize("offset", [0, 1, 4, 9, 10])
 def test_filled_reading_starts_at_an_offset(filled, offset):
     sets = filled.reader("t", {0: offset}).poll(100)
@@ -497,6 +721,13 @@ def test_filled_topics_take_more_records(writable):
 
 def test_filled_topics_are_published_to(writable):
     writable.publish([Output("other", raw(b"x")), Output("t", raw(b'{"a":10}'))])
+    assert writable.topic("t").latest == 11
+
+
+def test_filled_topics_are_part_of_a_transaction(writable):
+    writing = writable.transaction({"t", "other"})
+    writing.append([Output("other", raw(b"x")), Output("t", raw(b'{"a":10}'))])
+    writing.commit()
     assert writable.topic("t").latest == 11
 
 
