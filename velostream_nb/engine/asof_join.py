@@ -9,10 +9,13 @@ import pyarrow.compute as pc
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS
-from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
+from velostream_nb.engine.delta import WM, Account, Delta, Int64s, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, hidden_of
 from velostream_nb.sql import plan
+
+_TRUE = "__true"
+"""Hidden column of a table's versions: their event time; `TS` is when they are in force from, later for late ones."""
 
 
 class AsofJoin(Operator):
@@ -40,21 +43,48 @@ class AsofJoin(Operator):
         pairs = [(left.schema.field(a), right.schema.field(b)) for a, b in node.equal]
         self._types = [_common_type(*pair) for pair in pairs]
         self._pending = left.schema.empty_table()
-        self._right = right.schema.empty_table()
+        self._right = _versions(right.schema.empty_table()) if node.versions else right.schema.empty_table()
 
     def step(self, inputs: list[Delta]) -> Delta:
         left, right = inputs
-        for delta in inputs:
-            self.account.late += delta.late.num_rows if delta.late is not None else 0
         waiting = concat([self._pending, left.rows])
-        known = concat([self._right, right.rows])
+        known, dropped = self._known(right)
         out, self._pending = self._matched(waiting, known, right.watermark_us)
         oldest = left.watermark_us
         if self._pending.num_rows:
             oldest = min(oldest, int(int64s(self._pending, TS).min()))
         self._right = self._still_needed(known, left.watermark_us, oldest, right.watermark_us)
+        self.account.drop(left.late, 0)
+        self.account.drop(dropped, 1)
         # a row that waits comes at its own time, perhaps after rows at that time with later positions
         return Delta(out, oldest, many=left.many or self._pending.num_rows > 0)
+
+    def _known(self, right: Delta) -> tuple[pa.Table, pa.Table | None]:
+        """(right rows, those that came too late to count)."""
+        if not self.node.versions:
+            return concat([self._right, right.rows]), right.late
+        rows = concat([self._right, _versions(right.rows)])
+        if right.late is None:
+            return rows, None
+        return self._with_late(rows, right.late)
+
+    def _with_late(self, rows: pa.Table, late: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """A version that comes late is in force from the watermark on, unless a newer one is by then.
+
+        To drop it would keep the version before it in force for as long as the key does not change again.
+        """
+        dropped = late.slice(0, 0)
+        for number in range(late.num_rows):
+            one = late.slice(number, 1)
+            mark, true = int(int64s(one, WM)[0]), int(int64s(one, TS)[0])
+            codes = codes_of(concat([rows, _versions(one, mark)]), self._keys[1])
+            same = codes[:-1] == codes[-1]
+            newer = same & (int64s(rows, _TRUE) > true) & (int64s(rows, TS) <= mark)
+            if newer.any():
+                dropped = concat([dropped, one])
+            else:
+                rows = concat([rows, _versions(one, mark)])
+        return rows, dropped
 
     # -- matching ---------------------------------------------------------------------------------------------------
 
@@ -184,6 +214,15 @@ class AsofJoin(Operator):
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self._pending, self._right = tables["pending"], tables["right"]
+
+
+def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:
+    """A table's records with their true times, in force from there on, or from `in_force_us` on."""
+    true = rows.column(TS)
+    rows = rows.drop_columns([WM]) if WM in rows.column_names else rows
+    if in_force_us is not None:
+        rows = rows.set_column(rows.schema.get_field_index(TS), TS, pa.array([in_force_us], pa.int64()))
+    return rows.append_column(pa.field(_TRUE, pa.int64()), true)
 
 
 def _nearest(codes: Int64s, times: Int64s, wanted: Int64s, at: Int64s, *, strict: bool, forward: bool) -> Int64s:

@@ -160,9 +160,9 @@ class IntervalJoin(Operator):
             parts.append(self._alone(lone_left, 0))
         if lone_right.num_rows:
             parts.append(self._alone(lone_right, 1))
-        for delta in inputs:
-            self.account.late += delta.late.num_rows if delta.late is not None else 0
         self._left, self._right = left, right
+        for side, delta in enumerate(inputs):
+            self.account.drop(delta.late, side)
         return Delta(concat([self.schema.empty_table(), *parts]), self._watermark(watermarks), many=True)
 
     def _watermark(self, watermarks: tuple[int, int]) -> int:

@@ -19,8 +19,8 @@ from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
 from velostream_nb.engine.groups import Group
-from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.interval_join import IntervalJoin
+from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
@@ -226,7 +226,16 @@ class JobEngine:
                 node.rows_in += sum(d.batch.num_rows for d in mine)
                 node.rows_out += delta.rows.num_rows
                 deltas[index] = delta
+        self._pass_silent(deltas)
         return deltas
+
+    def _pass_silent(self, deltas: dict[int, Delta]) -> None:
+        """Time does not wait for a topic whose partitions are all idle: it goes on with the other topics."""
+        sources = [(i, n.operator) for i, n in enumerate(self.nodes) if isinstance(n.operator, Source)]
+        active = [s.watermark_us for _, s in sources if not s.silent]
+        for index, source in sources:
+            if source.silent and active:
+                deltas[index].watermark_us = source.follow(min(active))
 
     def finish(self, delta: Delta) -> Outcome:
         """End a tick with the root's output."""

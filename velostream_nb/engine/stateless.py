@@ -60,6 +60,17 @@ class Source(Operator):
             rows, self.watermark_us, concat(late) if late else None, many=len(self.newest_us.keys() | self.expected) > 1
         )
 
+    @property
+    def silent(self) -> bool:
+        """Are all the partitions idle?"""
+        known = self.newest_us.keys() | self.expected
+        return bool(known) and known <= self._idle and not self.ended
+
+    def follow(self, watermark_us: int) -> int:
+        """Move on to the watermark of the topics that are not silent; returns the own one."""
+        self.watermark_us = max(self.watermark_us, watermark_us)
+        return self.watermark_us
+
     def _judge(self, table: pa.Table) -> tuple[pa.Table, pa.Table | None]:
         """Split off late rows, by the running watermark of the batch's one partition: no batching changes it."""
         partition = unpack_position(table.column(POS)[0].as_py())[0]
@@ -141,7 +152,7 @@ class Project(Operator):
         late = None
         if delta.late is not None:
             self._late_feed.rows = delta.late
-            late = self.duck.evaluate(self._sql(self._late_feed.name, f", {WM}"))
+            late = self.duck.evaluate(self._sql(self._late_feed.name, f", {WM} - {self._lag_us} AS {WM}"))
         watermark = delta.watermark_us
         if self._lag_us and abs(watermark) < WATERMARK_MAX_US:
             watermark -= self._lag_us

@@ -66,8 +66,8 @@ class JobSpec:
 
     def idle_us(self, topic: str) -> int | None:
         """After how long without records a partition of an input no longer holds the watermark back; None: never."""
-        source = next(s for s in self.plan.sources if s.stream.topic == topic)
-        return source.idle_us if isinstance(source, Source) else None
+        sources = [s for s in self.plan.sources if s.stream.topic == topic and isinstance(s, Source)]
+        return sources[0].idle_us if sources else None
 
 
 @dataclass(frozen=True, slots=True)
