@@ -80,6 +80,13 @@ def one(json_value: str, dtype: str):
         ('{"a": 1, "z": 9}', "STRUCT(a INTEGER, b VARCHAR)", {"a": 1, "b": None}),
         ('{"k": 1.5}', "MAP(VARCHAR, DOUBLE)", [("k", 1.5)]),
         ('[{"t": 1000}]', "STRUCT(t TIMESTAMP)[]", [{"t": dt.datetime(1970, 1, 1, 0, 0, 1)}]),
+        ('[{"key": 1, "value": "x"}]', "MAP(INTEGER, VARCHAR)", [(1, "x")]),
+        ('[["a", null]]', "MAP(VARCHAR, INTEGER)", [("a", None)]),
+        ('{"2024-01-02": 1}', "MAP(DATE, INTEGER)", [(dt.date(2024, 1, 2), 1)]),
+        ('"P1M2DT3.5S"', "INTERVAL", pa.MonthDayNano((1, 2, 3_500_000_000))),
+        ("1500", "INTERVAL", pa.MonthDayNano((0, 0, 1_500_000_000))),
+        ('[null, "1 day"]', "INTERVAL[]", [None, pa.MonthDayNano((0, 1, 0))]),
+        ('"2024-01-02T03:04:05+02:00"', "TIMESTAMPTZ", dt.datetime(2024, 1, 2, 1, 4, 5, tzinfo=dt.UTC)),
         ("null", "BIGINT", None),
         ("null", "DOUBLE", None),
     ],
@@ -117,6 +124,10 @@ def test_a_value_that_fits(json_value, dtype, expected):
         ("20240102", "DATE", "expected a date like 2026-01-31 at x, got 20240102"),
         ('"25:00"', "TIME", "expected a time like 14:30:00 at x, got '25:00'"),
         ('"?"', "BLOB", "expected base64 text at x, got '?'"),
+        ('"soon"', "INTERVAL", "expected an interval like '2 days 01:30:00', 'P2DT1H30M' or milliseconds at x, got 'soon'"),
+        ("true", "INTERVAL", "expected an interval like '2 days 01:30:00', 'P2DT1H30M' or milliseconds at x, got true"),
+        ("[1]", "MAP(INTEGER, VARCHAR)", "expected an object, or a list of key and value at x, got 1"),
+        ("1" * 39, "HUGEINT", "111111111111111111111111111111111111111 at x is out of range for DECIMAL(38,0)"),
         ("5", "INTEGER[]", "expected a list at x, got 5"),
         ("[1, true]", "INTEGER[]", "expected a whole number at x[1], got true"),
         ("[1]", "INTEGER[2]", "expected a list of 2 at x, got a list"),
@@ -245,6 +256,19 @@ def test_sizes_and_empty_record_sets():
     assert CODEC.decode(empty_lines, stream(x="BIGINT")).batch.num_rows == 0
 
 
-def test_an_interval_cannot_be_read():
-    with pytest.raises(SchemaError, match="INTERVAL cannot be read"):
-        CODEC.decode(lines(b"{}"), stream(x="INTERVAL"))
+def test_a_number_in_a_decimal_column_never_passes_through_a_float():
+    digits = "12345678901234567890.123456789012345678"
+    record = b'{"x":%s,"y":[%s,0.1],"z":{"a":0.1}}' % (digits.encode(), digits.encode())
+    wide = stream(x="DECIMAL(38,18)", y="DECIMAL(38,18)[]", z="STRUCT(a DECIMAL(38,18))")
+    for payload in (lines(record), lines(record, b'{"x":"not a number"}'), values(record)):
+        (row,) = CODEC.decode(payload, wide).batch.select(["x", "y", "z"]).to_pylist()
+        assert row == {"x": Decimal(digits), "y": [Decimal(digits), Decimal("0.1")], "z": {"a": Decimal("0.1")}}
+
+
+def test_nan_and_infinity_come_as_texts_and_are_no_null():
+    records = [b'{"x":"NaN","y":"-Infinity"}', b'{"x":null,"y":"inf"}', b'{"x":1,"y":2}', b'{"y":"nan"}']
+    for payload in (lines(*records), values(*records)):
+        batch = CODEC.decode(payload, stream(x="DOUBLE", y="FLOAT")).batch
+        assert batch.column("x").is_valid().to_pylist() == [True, False, True, False]
+        assert batch.column("x").is_null(nan_is_null=True).to_pylist() == [True, True, False, True]
+        assert [str(v) for v in batch.column("y").to_pylist()] == ["-inf", "inf", "2.0", "nan"]

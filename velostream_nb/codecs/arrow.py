@@ -14,7 +14,7 @@ from velostream_nb.codecs.json_encode import encode_rows
 from velostream_nb.codecs.values import Misfit
 from velostream_nb.core.records import FAULT, OP, RAW, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import normal_type
+from velostream_nb.core.types import declared_type, normal_type
 
 
 def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str] | None = None) -> Decoded:
@@ -32,12 +32,13 @@ def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str
     bad = _faults(batch)
     arrays: dict[str, pa.Array] = {}
     for name in names:
-        dtype = normal_type(schema.columns.field(name).type)
+        field = schema.columns.field(name)
+        dtype = normal_type(field.type)
         at = batch.schema.get_field_index(name)
         if at < 0:
             arrays[name] = pa.nulls(batch.num_rows, dtype)
             continue
-        arrays[name], verdicts = cast_column(batch.column(at), dtype, name)
+        arrays[name], verdicts = cast_column(batch.column(at), dtype, name, declared_type(field))
         for row, verdict in verdicts.items():
             bad.setdefault(row, verdict)
     if (at := batch.schema.get_field_index(OP)) >= 0:

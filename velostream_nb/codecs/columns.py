@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Convert, Misfit, converter
-from velostream_nb.core.types import TIMESTAMP, normal_type
+from velostream_nb.core.types import TIMESTAMP, enum_values, normal_type
 
 REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, UnicodeError)
 """What Arrow raises for values that do not fit a type."""
@@ -22,33 +22,61 @@ REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, Ove
 Cast = Callable[[pa.Array], pa.Array]
 
 _ONE_BY_ONE_ROWS = 16
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _ZONE = re.compile(r"(?:Z|:\d\d[+-]\d\d(?::?\d\d)?|\.\d+[+-]\d\d(?::?\d\d)?)\Z")
 
 
-def cast_column(array: pa.Array, dtype: pa.DataType, path: str) -> tuple[pa.Array, dict[int, Misfit]]:
+def cast_column(array: pa.Array, dtype: pa.DataType, path: str, word: str = "") -> tuple[pa.Array, dict[int, Misfit]]:
     """The column as `dtype` (a normal type), NULL where a row does not fit, and the verdicts on those rows.
 
     No copy when the type is right already. Integers become timestamps as epoch milliseconds; zoned timestamps
     become UTC; text is parsed where a number, time or boolean is wanted.
+
+    Args:
+        word: what was declared beyond the type (`core.types.declared_type`); every text is then held against it.
     """
+    if not array.type.equals(dtype):
+        array = plain(array)
     if array.type.equals(dtype):
-        return array, {}
-    array = plain(array)
-    if array.type.equals(dtype):
-        return array, {}
+        if not word or not pa.types.is_string(dtype) or all_spell(array, word):
+            return array, {}
+        return convert_each(array.to_pylist(), dtype, converter(dtype, text=True, word=word), path)
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), dtype), {}
-    cast = _cast_for(array.type, dtype)
+    cast = None if word else _cast_for(array.type, dtype)
     if cast is None:
-        return convert_each(array.to_pylist(), dtype, converter(dtype, text=True), path)
+        return convert_each(array.to_pylist(), dtype, converter(dtype, text=True, word=word), path)
     halving = _Halving(cast, dtype, path)
     halving.run(array, 0)
     return halving.pieces[0] if len(halving.pieces) == 1 else pa.concat_arrays(halving.pieces), halving.bad
 
 
+def all_spell(texts: pa.StringArray, word: str) -> bool:
+    """Whether every text is, as it stands, a value of the declared type: a UUID in its usual form, one of an ENUM."""
+    if word == "UUID":
+        fit = pc.match_substring_regex(texts, _UUID)
+    elif values := enum_values(word):
+        fit = pc.is_in(texts.drop_null(), pa.array(values, pa.string()))
+    else:
+        return False
+    return bool(pc.all(fit).as_py() in (True, None))
+
+
 def plain(array: pa.Array) -> pa.Array:
-    """Dictionaries unpacked, large and view forms of text and bytes made plain; anything else as it is."""
+    """The array in the form that is used inside (`core.types.normal_type`), where that is another form of its type."""
     kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        if kind.extension_name == "arrow.uuid":
+            return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+        return array.storage.cast(pa.bool_()) if kind.extension_name == "arrow.bool8" else plain(array.storage)
+    if pa.types.is_run_end_encoded(kind):
+        return plain(pc.run_end_decode(array))
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return array.cast(pa.list_(kind.value_type))
+    if pa.types.is_decimal(kind) and not pa.types.is_decimal128(kind):
+        return array.cast(pa.decimal128(kind.precision, kind.scale))
+    if pa.types.is_duration(kind):
+        return pa.array(array.to_pylist(), pa.month_day_nano_interval())
     if pa.types.is_dictionary(kind):
         return plain(array.dictionary_decode())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):

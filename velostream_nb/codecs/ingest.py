@@ -17,7 +17,7 @@ from velostream_nb.codecs.values import Misfit, converter
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import FAULT, HIDDEN, RAW, Payload
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import normal_type
+from velostream_nb.core.types import declared_type, normal_type
 
 _RESERVED = {*HIDDEN, FAULT, RAW}
 _NONE = type(None)
@@ -104,7 +104,7 @@ def _from_dicts(rows: Sequence[Mapping[str, Any]], schema: StreamSchema | None) 
     arrays: list[pa.Array] = []
     bad: dict[int, Misfit] = {}
     for field in schema.columns:
-        array, verdicts = _typed(_values(rows, field.name), normal_type(field.type), field.name)
+        array, verdicts = _typed(_values(rows, field.name), field)
         arrays.append(array)
         for row, verdict in verdicts.items():
             bad.setdefault(row, verdict)
@@ -132,12 +132,13 @@ def _plain_value(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _typed(values: list[Any], dtype: pa.DataType, name: str) -> tuple[pa.Array, dict[int, Misfit]]:
+def _typed(values: list[Any], field: pa.Field) -> tuple[pa.Array, dict[int, Misfit]]:
     """The values by the rules of JSON (`values.converter`); as one column where their Python types are plain."""
-    if (column := _plain_column(values, dtype)) is not None:
+    dtype, word = normal_type(field.type), declared_type(field)
+    if not word and (column := _plain_column(values, dtype)) is not None:
         return column, {}
     values = [_utf8(value) for value in values] if pa.types.is_string(dtype) else values
-    return convert_each(values, dtype, converter(dtype), name)
+    return convert_each(values, dtype, converter(dtype, word=word), field.name)
 
 
 def _plain_column(values: list[Any], dtype: pa.DataType) -> pa.Array | None:

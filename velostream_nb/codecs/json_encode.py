@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.columns import plain
+from velostream_nb.codecs.intervals import iso_interval
 from velostream_nb.codecs.values import to_epoch_us
 from velostream_nb.core.records import HIDDEN
 from velostream_nb.core.types import normal_type
@@ -122,7 +122,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, pa.MonthDayNano):
-        return f"P{value.months}M{value.days}DT{Decimal(value.nanoseconds).scaleb(-9).normalize():f}S"
+        return iso_interval(value)
     return value
 
 

@@ -6,6 +6,7 @@ then filled from the slots. Decoding only 3 of 9 fields this way is twice as fas
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -19,9 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.columns import REFUSALS, convert_each, times_from_ms, times_from_text
+from velostream_nb.codecs.columns import REFUSALS, all_spell, convert_each, times_from_ms, times_from_text
 from velostream_nb.codecs.values import Convert, Misfit, converter
-from velostream_nb.core.types import normal_type
+from velostream_nb.core.types import declared_type, normal_type
 
 Fill: TypeAlias = Callable[[Sequence[Any], Callable[[Any], Any]], pa.Array]
 """(decoded rows, slot getter) -> the column; raises one of `REFUSALS` when a value needs a closer look."""
@@ -31,6 +32,8 @@ NOT_DECODED = (msgspec.MsgspecError, ValueError, RecursionError)
 _UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
 """Characters of a field name that msgspec cannot match; such schemas take the slow path."""
 
+_NAN = Decimal("sNaN")
+"""Stands for NaN in a slot: what fills columns at once takes a float NaN for a NULL, and trips over this."""
 _any_json = msgspec.json.Decoder(float_hook=Decimal)
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -41,10 +44,11 @@ class Column:
     def __init__(self, field: pa.Field, slot: str) -> None:
         self.name: str = field.name
         self.type = normal_type(field.type)
+        self.word = declared_type(field)
         self.slot = slot
         self.get = attrgetter(slot)
-        self.convert: Convert = converter(self.type)
-        self.accepts, self._fill = _how_to_fill(self.type)
+        self.convert: Convert = converter(self.type, word=self.word)
+        self.accepts, self._fill = _how_to_fill(self.type, self.word)
 
     def fill(self, rows: Sequence[Any]) -> tuple[pa.Array, dict[int, Misfit]]:
         """The column of these rows; NULL, and a verdict, where a value does not fit."""
@@ -55,10 +59,14 @@ class Column:
 
     def settle(self, value: Any, record: bytes) -> Any:
         """A value that the generated decoder refused, as one that its slot takes; Misfit when it does not fit."""
+        if self.word and pa.types.is_string(self.type):
+            return value
         if pa.types.is_string(self.type):
             # verbatim, so that numbers keep their digits and nested values stay what was sent
             return value if isinstance(value, str) else bytes(_raw_fields.decode(record)[self.name]).decode().strip()
         settled = self.convert(value, self.name)
+        if isinstance(settled, float) and math.isnan(settled):
+            return _NAN
         if pa.types.is_integer(self.type) or pa.types.is_floating(self.type):
             return settled
         # an integer written as 1.7e12; texts and nested values are converted when the column is filled
@@ -120,9 +128,14 @@ class Plan:
         return self.row(**settled)
 
 
-@lru_cache(maxsize=256)
 def plan_for(fields: tuple[pa.Field, ...]) -> Plan:
     """The plan for these fields, made once."""
+    return _plan(fields, tuple(map(declared_type, fields)))
+
+
+@lru_cache(maxsize=256)
+def _plan(fields: tuple[pa.Field, ...], _words: tuple[str, ...]) -> Plan:
+    # the words are only there for the cache: Arrow finds fields equal that differ in them alone
     return Plan(fields)
 
 
@@ -162,8 +175,10 @@ def _why_not_json(record: bytes, error: BaseException) -> str:
     return f"not JSON: {detail}"
 
 
-def _how_to_fill(dtype: pa.DataType) -> tuple[Any, Fill]:
+def _how_to_fill(dtype: pa.DataType, word: str) -> tuple[Any, Fill]:
     """The type of the slot, and how a column is filled from it."""
+    if word and pa.types.is_string(dtype):
+        return (Any, _fill_each) if word == "JSON" else (str | None, _fill_texts(word))
     if pa.types.is_int64(dtype):
         return int | None, _fill_int64
     if pa.types.is_integer(dtype):
@@ -189,6 +204,16 @@ def _fill_as(dtype: pa.DataType) -> Fill:
     return lambda rows, get: pa.array(list(map(get, rows)), dtype)
 
 
+def _fill_texts(word: str) -> Fill:
+    def fill(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
+        texts = pa.array(list(map(get, rows)), pa.string())
+        if not all_spell(texts, word):
+            raise pa.ArrowInvalid("looked at one by one")
+        return texts
+
+    return fill
+
+
 def _fill_each(_rows: Sequence[Any], _get: Callable[[Any], Any]) -> pa.Array:
     raise pa.ArrowInvalid("looked at one by one")
 
@@ -202,7 +227,10 @@ def _fill_int64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
 
 def _fill_float64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
     # numpy reads None as NaN, and JSON has no NaN: so every NaN here is a NULL
-    return pa.array(np.fromiter(map(get, rows), np.float64, len(rows)), from_pandas=True)
+    try:
+        return pa.array(np.fromiter(map(get, rows), np.float64, len(rows)), from_pandas=True)
+    except ValueError as error:  # `_NAN`
+        raise pa.ArrowInvalid("looked at one by one") from error
 
 
 def _fill_float32(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:

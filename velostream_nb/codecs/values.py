@@ -11,6 +11,7 @@ import binascii
 import datetime as dt
 import math
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, TypeAlias
@@ -19,8 +20,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.codecs.intervals import read_interval
 from velostream_nb.core.errors import SchemaError
-from velostream_nb.core.types import sql_type
+from velostream_nb.core.types import enum_values, sql_type
 
 MIN_TIME_MS = -62_135_596_800_000
 MAX_TIME_MS = 253_402_300_799_999
@@ -37,7 +39,14 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _SHOWN_CHARACTERS = 40
 _WIDE = Context(prec=80)
 _MOST_DIGITS = 40
+_MOST_US = 2**63 // 1_000
 _FLOAT_MAX = float(np.finfo(np.float32).max)
+_SPECIAL_NUMBERS = {
+    "nan": math.nan, "infinity": math.inf, "+infinity": math.inf, "-infinity": -math.inf, "inf": math.inf,
+    "+inf": math.inf, "-inf": -math.inf,
+}  # fmt: skip
+"""How other systems write in JSON, and in CSV, what JSON has no number for."""
+_UUID = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?\Z", re.ASCII)
 _BOOLEAN_WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -75,20 +84,27 @@ def out_of_range(value: object, type_name: str, path: str) -> Misfit:
     return Misfit(f"{shown(value)} at {path} is out of range for {type_name}", path)
 
 
-def converter(dtype: pa.DataType, *, text: bool = False) -> Convert:
+def converter(dtype: pa.DataType, *, text: bool = False, word: str = "") -> Convert:
     """The conversion for one column type.
 
     Args:
+        word: what was declared beyond the type (`core.types.declared_type`).
         text: numbers and booleans may be spelled as text, as in a CSV cell. Without it (JSON) only DECIMAL, dates and
             times may, because JSON has no other exact way to write them.
 
     Raises:
         SchemaError: values of this type cannot be read.
     """
+    if word == "JSON":
+        return _document if text else _json
+    if word == "UUID":
+        return _uuid
+    if values := enum_values(word):
+        return _enum(values)
     if pa.types.is_integer(dtype):
         return _integer(dtype, text)
     if pa.types.is_decimal(dtype):
-        return _decimal(dtype.precision, dtype.scale)
+        return _decimal(dtype.precision, dtype.scale, word or sql_type(dtype))
     if pa.types.is_timestamp(dtype):
         return _timestamp_us
     if pa.types.is_list(dtype) or pa.types.is_fixed_size_list(dtype):
@@ -146,9 +162,8 @@ def _integer(dtype: pa.DataType, text: bool) -> Convert:
     return convert_integer
 
 
-def _decimal(precision: int, scale: int) -> Convert:
+def _decimal(precision: int, scale: int, name: str) -> Convert:
     quantum = Decimal(1).scaleb(-scale)
-    name = f"DECIMAL({precision},{scale})"
 
     def convert_decimal(value: Any, path: str) -> Decimal:
         if scale == 0:
@@ -171,6 +186,10 @@ def _decimal(precision: int, scale: int) -> Convert:
 
 def _double(text: bool) -> Convert:
     def convert_double(value: Any, path: str) -> float:
+        if isinstance(value, str) and (special := _SPECIAL_NUMBERS.get(value.strip().lower())) is not None:
+            return special
+        if isinstance(value, Decimal) and value.is_nan():
+            return math.nan
         number = _number(value, "a number", path, text)
         try:
             real: float = float(number)
@@ -221,6 +240,64 @@ def _text(value: Any, path: str) -> str:
 def json_text(value: Any) -> str:
     """A value as JSON text, decimals exact."""
     return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
+
+
+def _json(value: Any, path: str) -> str:
+    """A value as its JSON. A text that is a JSON object or list itself is taken as that, as connectors write JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return _document(value, path)
+        except Misfit:
+            return json_text(value)
+    return json_text(value)
+
+
+def _document(value: Any, path: str) -> str:
+    """A text that is JSON, as it is; any other value as its JSON."""
+    if not isinstance(value, (str, bytes)):
+        return json_text(value)
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise misfit("JSON", value, path) from error
+    return _text(value, path)
+
+
+def _uuid(value: Any, path: str) -> str:
+    """In lower case with its four dashes, so that equal ones are equal texts."""
+    spelled = str(value) if isinstance(value, uuid.UUID) else value
+    if isinstance(spelled, bytes) and len(spelled) == 16:
+        return str(uuid.UUID(bytes=spelled))
+    if not isinstance(spelled, str) or (match := _UUID.match(spelled.strip().lower())) is None:
+        raise misfit("a UUID", value, path)
+    return "-".join(match.groups())
+
+
+def _enum(values: list[str]) -> Convert:
+    known = frozenset(values)
+    wanted = f"one of {', '.join(values)}"
+
+    def convert_enum(value: Any, path: str) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise misfit(wanted, value, path)
+        return value
+
+    return convert_enum
+
+
+def _interval(value: Any, path: str) -> pa.MonthDayNano:
+    """Texts as `intervals.read_interval` reads them; numbers are milliseconds, as in times."""
+    found = None
+    if isinstance(value, (pa.MonthDayNano, dt.timedelta)):
+        return value
+    if isinstance(value, str):
+        found = read_interval(value)
+    elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and math.isfinite(value):
+        us = int((Decimal(repr(value)) if isinstance(value, float) else Decimal(value)) * 1_000)
+        found = pa.MonthDayNano((0, 0, us * 1_000)) if abs(us) < _MOST_US else None
+    if found is None:
+        raise misfit("an interval like '2 days 01:30:00', 'P2DT1H30M' or milliseconds", value, path)
+    return found
 
 
 def _blob(value: Any, path: str) -> bytes:
@@ -313,9 +390,20 @@ def _map(key: Convert, item: Convert) -> Convert:
         pairs = value.items() if isinstance(value, Mapping) else value
         if not isinstance(pairs, (list, tuple)) and not isinstance(value, Mapping):
             raise misfit("an object", value, path)
+        if isinstance(pairs, (list, tuple)):
+            pairs = [_entry(pair, path) for pair in pairs]
         return [(key(k, path), None if v is None else item(v, f"{path}.{k}")) for k, v in pairs]
 
     return convert_map
+
+
+def _entry(pair: Any, path: str) -> tuple[Any, Any]:
+    """One of a map's entries where they come as a list: a pair, or an object of key and value."""
+    if isinstance(pair, Mapping) and pair.keys() == {"key", "value"}:
+        return pair["key"], pair["value"]
+    if isinstance(pair, (list, tuple)) and len(pair) == 2:
+        return pair[0], pair[1]
+    raise misfit("an object, or a list of key and value", pair, path)
 
 
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], Convert], ...] = (
@@ -323,4 +411,5 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], Convert], ...] = (
     (pa.types.is_binary, _blob),
     (pa.types.is_date, _date),
     (pa.types.is_time64, _time),
+    (pa.types.is_interval, _interval),
 )

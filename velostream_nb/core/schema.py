@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from velostream_nb.core.errors import SchemaError, did_you_mean
+from velostream_nb.core.types import declared_type
 
 TIME_NAMES = ("timestamp", "event_time", "ts")
 """Names that make a column the event time when no `'event.time.field'` is given, in order of preference."""
@@ -23,6 +24,7 @@ class StreamSchema:
         key: columns that form the record key, () when there is none.
         changelog: how the records are to be read: None, each is a row; 'upsert', each is the newest row of its key (or
             deletes it); 'retract', each adds a row or takes an equal one out. See `records.OP`.
+        declared: by column, what was declared beyond its Arrow type (`core.types.declared_type`).
         time_format: how a number in the time column is read; only 'epoch_ms' today. In JSON every column of
             type TIMESTAMP is a number of epoch milliseconds, or an ISO-8601 text.
     """
@@ -33,6 +35,11 @@ class StreamSchema:
     time_format: str = "epoch_ms"
     options: Mapping[str, str] = field(default_factory=dict)
     changelog: str | None = None
+    declared: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Arrow finds schemas equal that differ in this alone
+        object.__setattr__(self, "declared", tuple(map(declared_type, self.columns)))
 
     @property
     def names(self) -> list[str]:

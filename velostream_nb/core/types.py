@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import pyarrow as pa
 
@@ -62,11 +63,18 @@ _ALIASES = {
 }
 _DECIMALS = ("DECIMAL", "NUMERIC", "DEC")
 _NESTED = ("STRUCT", "ROW", "MAP", "LIST", "ARRAY")
+_TOLD_APART = {"UUID": "UUID", "JSON": "JSON", "HUGEINT": "HUGEINT", "INT128": "HUGEINT", "ENUM": "ENUM"}
+"""Types that share their Arrow type with another one."""
+_DECLARED = b"velo.type"
+"""Key of a field's metadata."""
 _LENGTHS = ("VARCHAR", "CHAR", "TEXT", "STRING", "BPCHAR", "NVARCHAR", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "ENUM")
 """Types whose parameters (a length, a precision, a list of values) do not change how a value is held."""
 
 _TOKEN = re.compile(r"""\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>\d+)|"(?P<quoted>(?:[^"]|"")*)"|"""
                     r"""(?P<text>'(?:[^']|'')*')|(?P<mark>[(),\[\]<>:]))""")  # fmt: skip
+_MOST_DIGITS = 38
+_EXTENSIONS = {"arrow.uuid": "VARCHAR", "arrow.json": "VARCHAR", "arrow.bool8": "BOOLEAN"}
+"""Arrow's own extension types that records may bring."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _REVERSE = {dtype: name for name, dtype in _NAMES.items()}
@@ -97,7 +105,11 @@ def sql_type(dtype: pa.DataType) -> str:
     for matches, describe in _DESCRIPTIONS:
         if matches(dtype):
             return describe(dtype)
-    raise SchemaError(f"no SQL type for Arrow type {dtype}", hint="cast the column before it is produced")
+    return _no_type(dtype)
+
+
+def _no_type(dtype: pa.DataType) -> NoReturn:
+    raise SchemaError(f"no SQL type for Arrow type {dtype}", hint="cast it first")
 
 
 def normal_type(dtype: pa.DataType) -> pa.DataType:
@@ -107,7 +119,47 @@ def normal_type(dtype: pa.DataType) -> pa.DataType:
 
 def column_types(schema: pa.Schema) -> dict[str, str]:
     """Column name to DuckDB type name, in order."""
-    return {field.name: sql_type(field.type) for field in schema}
+    return {field.name: field_type(field) for field in schema}
+
+
+def arrow_field(name: str, type_name: str) -> pa.Field:
+    """A column of that DuckDB type; what its Arrow type does not tell (`declared_type`) is kept beside it.
+
+    Raises:
+        SchemaError: see `arrow_type`.
+    """
+    dtype, word = arrow_type(type_name), type_name.strip()
+    kind = re.match(r"\w*", word)[0].upper()  # type: ignore[index]  # an empty match is one
+    if kind not in _TOLD_APART or word.endswith("]"):
+        return pa.field(name, dtype)
+    if kind == "ENUM":
+        if not (values := enum_values(word)):
+            return pa.field(name, dtype)  # any text
+        word = f"ENUM({', '.join(_quoted_text(value) for value in values)})"
+    else:
+        word = _TOLD_APART[kind]
+    return pa.field(name, dtype, metadata={_DECLARED: word.encode()})
+
+
+def declared_type(field: pa.Field) -> str:
+    """UUID, JSON, HUGEINT or ENUM('a', 'b') where the column was declared so; '' for types that Arrow tells apart."""
+    return ((field.metadata or {}).get(_DECLARED) or b"").decode()
+
+
+def field_type(field: pa.Field) -> str:
+    """The DuckDB type name of a column, as it was declared."""
+    return declared_type(field) or sql_type(field.type)
+
+
+def enum_values(type_name: str) -> list[str]:
+    """The values of ``ENUM('a', 'b')``, in order; [] for a type that is none."""
+    if not type_name.upper().startswith("ENUM"):
+        return []
+    return [text[1:-1].replace("''", "'") for text in re.findall(r"'(?:[^']|'')*'", type_name)]
+
+
+def _quoted_text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _sql_struct(dtype: pa.DataType) -> str:
@@ -122,7 +174,9 @@ def _quoted(name: str) -> str:
 
 
 _DESCRIPTIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], str]], ...] = (
-    (pa.types.is_decimal128, lambda t: f"DECIMAL({t.precision},{t.scale})"),
+    (lambda t: pa.types.is_decimal(t) and t.precision <= _MOST_DIGITS, lambda t: f"DECIMAL({t.precision},{t.scale})"),
+    (lambda t: isinstance(t, pa.BaseExtensionType), lambda t: _EXTENSIONS.get(t.extension_name) or _no_type(t)),
+    (pa.types.is_run_end_encoded, lambda t: sql_type(t.value_type)),
     (pa.types.is_dictionary, lambda t: sql_type(t.value_type)),
     (pa.types.is_large_string, lambda _: "VARCHAR"),
     (pa.types.is_string_view, lambda _: "VARCHAR"),
@@ -138,6 +192,8 @@ _DESCRIPTIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType]
     (pa.types.is_fixed_size_list, lambda t: f"{sql_type(t.value_type)}[{t.list_size}]"),
     (pa.types.is_list, lambda t: f"{sql_type(t.value_type)}[]"),
     (pa.types.is_large_list, lambda t: f"{sql_type(t.value_type)}[]"),
+    (pa.types.is_list_view, lambda t: f"{sql_type(t.value_type)}[]"),
+    (pa.types.is_large_list_view, lambda t: f"{sql_type(t.value_type)}[]"),
     (pa.types.is_map, lambda t: f"MAP({sql_type(t.key_type)}, {sql_type(t.item_type)})"),
     (pa.types.is_struct, _sql_struct),
 )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from velostream_nb.core.functions import Function
 from velostream_nb.core.model import JobInfo, TopicInfo
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import sql_type
+from velostream_nb.core.types import field_type
 from velostream_nb.engine.node import OperatorStats
 from velostream_nb.sql.plan import StreamInfo
 
@@ -121,7 +121,7 @@ def streams_table(infos: Iterable[StreamInfo]) -> pa.Table:
                 i.topic,
                 i.schema.time_column or "(broker)",
                 ", ".join(i.schema.key),
-                _columns_text({f.name: sql_type(f.type) for f in i.schema.columns}),
+                _columns_text({f.name: field_type(f) for f in i.schema.columns}),
                 ", ".join(f"{k} = {v}" for k, v in i.options.items()),
             )
             for i in infos
@@ -144,7 +144,7 @@ def columns_table(schema: StreamSchema) -> pa.Table:
     """``DESCRIBE`` of a stream or topic."""
     return _table(
         _COLUMNS,
-        ((f.name, sql_type(f.type), f.nullable, f.name in schema.key, _role(f.name, schema)) for f in schema.columns),
+        ((f.name, field_type(f), f.nullable, f.name in schema.key, _role(f.name, schema)) for f in schema.columns),
     )
 
 

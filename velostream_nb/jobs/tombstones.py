@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.contract import Codec
+from velostream_nb.codecs.keys import key_of_text, texts_of_keys
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, unpack_position
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import sql_type
 
 SEPARATOR = "|"
 """Between the columns of a composite record key; a backslash stands before one that belongs to a value."""
@@ -37,7 +37,7 @@ def record_keys(batch: pa.RecordBatch, key: Sequence[str]) -> pa.BinaryArray | N
     """Record keys, by which a topic is partitioned: the key column's text, or the columns' texts joined."""
     if not key:
         return None
-    texts = [pc.fill_null(pc.cast(batch.column(name), pa.string()), "") for name in key]
+    texts = [texts_of_keys(batch.column(name)) for name in key]
     if len(texts) > 1:
         texts = [
             pc.binary_join_element_wise(*(pc.replace_substring_regex(t, r"[\\|]", r"\\\0") for t in texts), SEPARATOR)
@@ -198,7 +198,7 @@ def _keys_as_rows(records: RecordSet, schema: StreamSchema) -> tuple[RecordSet, 
     rejected = []
     for at, raw in enumerate(records.keys.to_pylist()):
         try:
-            rows.append([_value(t, f) for t, f in zip(key_texts(raw, schema.key), fields, strict=True)])
+            rows.append([key_of_text(t, f) for t, f in zip(key_texts(raw, schema.key), fields, strict=True)])
             good.append(at)
         except SchemaError as error:
             offset = int(records.offsets[at])
@@ -207,13 +207,6 @@ def _keys_as_rows(records: RecordSet, schema: StreamSchema) -> tuple[RecordSet, 
     payload = pa.RecordBatch.from_arrays(arrays, names=list(schema.key))
     offsets, times = records.offsets[good], records.timestamps_ms[good]
     return replace(records, offsets=offsets, timestamps_ms=times, payload=payload, keys=None), rejected
-
-
-def _value(text: str, field: pa.Field) -> Any:
-    try:
-        return pa.scalar(text).cast(field.type).as_py()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SchemaError(f"the record's key {text!r} is no {sql_type(field.type)} for {field.name}") from error
 
 
 def _bag(codec: Codec, records: RecordSet, schema: StreamSchema, columns: Sequence[str]) -> Decoded:
