@@ -20,6 +20,15 @@ from velostream_generator.errors import MarketConfigError
 from velostream_generator.faults import Faults
 from velostream_generator.feed import Feed, Payload
 from velostream_generator.live import live
+from velostream_generator.nexmark import (
+    NEXMARK_SCHEMAS,
+    NEXMARK_TIME,
+    NEXMARK_TOPICS,
+    NexmarkConfig,
+    nexmark,
+    nexmark_blocks,
+    write_nexmark,
+)
 from velostream_generator.schemas import KEYS, SCHEMAS, TOPICS
 from velostream_generator.simulator import Simulator
 from velostream_generator.writer import FORMATS, write
@@ -29,6 +38,9 @@ __all__ = [
     "DEFAULT_SYMBOLS",
     "FORMATS",
     "KEYS",
+    "NEXMARK_SCHEMAS",
+    "NEXMARK_TIME",
+    "NEXMARK_TOPICS",
     "SCENARIOS",
     "SCHEMAS",
     "TOPICS",
@@ -39,10 +51,14 @@ __all__ = [
     "Feed",
     "MarketConfig",
     "MarketConfigError",
+    "NexmarkConfig",
     "Payload",
     "Simulator",
     "Symbol",
     "live",
+    "nexmark",
+    "nexmark_blocks",
     "to_json_lines",
     "write",
+    "write_nexmark",
 ]
