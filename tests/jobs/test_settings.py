@@ -34,7 +34,6 @@ def test_options_are_found_in_any_case_and_checked_by_level() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "level", "says"),
     [
-        ("late.data", "update", Level.JOB, "not yet"),
         ("late.data", "dorp", Level.JOB, "cannot be 'dorp'"),
         ("format", "avro", Level.STREAM, "not yet"),
         ("retention.rows", "many", Level.STREAM, "whole number"),

@@ -62,6 +62,17 @@ def condense(rows: pa.Table, mode: str, key: Sequence[str]) -> pa.Table:
     return rows.take(pa.array(np.concatenate([goes, comes])))
 
 
+def difference(before: pa.Table, after: pa.Table, mode: str, key: Sequence[str]) -> pa.Table:
+    """The changes that make one state of the other, with `OP` last; both have the same columns in the same order."""
+    ops = pa.array(["delete"] * before.num_rows + ["insert"] * after.num_rows, pa.string())
+    changes = condense(pa.concat_tables([before, after]).append_column(OP, ops), "retract", ())
+    if mode == "retract":
+        return changes
+    newest = changes.take(pa.array(_newest(changes, key))) if changes.num_rows else changes
+    op = pc.if_else(pa.array(_deletes(newest)), "delete", "upsert")
+    return newest.set_column(newest.num_columns - 1, OP, op)
+
+
 def _without_op(rows: pa.Table) -> pa.Table:
     return rows.drop_columns([OP]) if OP in rows.column_names else rows
 

@@ -39,7 +39,7 @@ class Looker:
         self._broker.topic(topic)
         sets, _, _ = self._broker.read_range({topic: None}, EVERYTHING)[topic]
         schema = self._catalog.schema(topic)
-        rows = self._rows(schema, sets)
+        rows = _rows(self._codec, schema, sets)
         return _with_op(rows) if changelog else _folded(schema, rows)
 
     def tables(self, topics: Mapping[str, str]) -> dict[str, pa.Table]:
@@ -52,7 +52,9 @@ class Looker:
             self._broker.topic(topic)
         found = self._broker.read_range(dict.fromkeys(topics.values()), EVERYTHING)
         schemas = {topic: self._catalog.schema(topic) for topic in found}
-        folded = {topic: _folded(schemas[topic], self._rows(schemas[topic], found[topic][0])) for topic in found}
+        folded = {
+            topic: _folded(schemas[topic], _rows(self._codec, schemas[topic], found[topic][0])) for topic in found
+        }
         return {name: folded[topic] for name, topic in topics.items()}
 
     def frames(self, wanted: Mapping[str, int | None], limit: int) -> dict[str, Frame]:
@@ -65,29 +67,34 @@ class Looker:
             schema = self._catalog.schema(topic) if self._broker.exists(topic) else None
         except BindError:  # nothing in the topic tells its columns; a screen shows it empty
             schema = None
-        rows = self._rows(schema, sets)
+        rows = _rows(self._codec, schema, sets)
         if schema is None or schema.changelog is None:
             return Frame(topic, rows, end, skipped, end)
         stands, gone = split(rows, schema.changelog, schema.key)
         return Frame(topic, stands, end, skipped, end, schema.changelog, schema.key, gone)
 
-    def _rows(self, schema: StreamSchema | None, sets: Sequence[RecordSet]) -> pa.Table:
-        """The records that decode, in log order, as user columns and, for a changelog, `OP`.
 
-        Those that do not are left out here: a job that reads them puts them on its dead-letter topic.
-        """
-        if schema is None:
-            return pa.table({})
-        names, changelog = schema.names, schema.changelog is not None
-        runs = coalesce(sets)
-        if not changelog:
-            batches = [self._codec.decode(run, schema).batch.select(names) for run in runs]
-            tables = [pa.Table.from_batches([batch]) for batch in batches]
-            return pa.concat_tables(tables, promote_options="default") if tables else schema.columns.empty_table()
-        batches = [decode_changes(self._codec, run, schema, names).batch.select([*names, OP]) for run in runs]
-        tables = [pa.Table.from_batches([batch]) for batch in batches]
+def state_of(codec: Codec, sets: Sequence[RecordSet], schema: StreamSchema) -> pa.Table:
+    """What stands after all records of a changelog; of other topics the rows as they are."""
+    return _folded(schema, _rows(codec, schema, sets))
+
+
+def _rows(codec: Codec, schema: StreamSchema | None, sets: Sequence[RecordSet]) -> pa.Table:
+    """The records that decode, in log order, as user columns and, for a changelog, `OP`.
+
+    Those that do not are left out here: a job that reads them puts them on its dead-letter topic.
+    """
+    if schema is None:
+        return pa.table({})
+    names, runs = schema.names, coalesce(sets)
+    if schema.changelog is None:
+        batches = [codec.decode(run, schema).batch.select(names) for run in runs]
+        empty = schema.columns.empty_table()
+    else:
+        batches = [decode_changes(codec, run, schema, names).batch.select([*names, OP]) for run in runs]
         empty = schema.columns.append(pa.field(OP, pa.string())).empty_table()
-        return pa.concat_tables(tables, promote_options="default") if tables else empty
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    return pa.concat_tables(tables, promote_options="default") if tables else empty
 
 
 def _folded(schema: StreamSchema | None, rows: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ from velostream_nb.core.records import Decoded, Rejected
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
-from velostream_nb.jobs.changelog import condense
+from velostream_nb.jobs.changelog import condense, difference, fold
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.sinks.dead_letter import dead_letter_topic
@@ -150,6 +150,7 @@ class RunningJob:
         self._graph: JobGraph | None = None
         self._watchers: list[Callable[[pa.Table | None], None]] = []
         self._withheld: list[pa.Table] = []
+        self._standing: pa.Table | None = None
 
     @property
     def name(self) -> str:
@@ -169,7 +170,11 @@ class RunningJob:
     @property
     def withholds(self) -> bool:
         """Whether there are changes that it has not published yet."""
-        return bool(self._withheld)
+        return bool(self._withheld) or self._standing is not None
+
+    def stands(self, rows: pa.Table) -> None:
+        """Tell what an earlier run has left in its topic: the first publish is the difference to it."""
+        self._standing = rows
 
     def open(self, now_us: int, *, threads: int = 1) -> None:
         """Compile: fresh state, fresh counters. Raises what the engine raises about the plan (BindError, …)."""
@@ -177,7 +182,7 @@ class RunningJob:
         self._engine, self._graph = engine, JobGraph(engine.nodes)
         self._idle = frozenset()
         self._rate = RateMeter(now_us)
-        self._withheld, self.arrived = [], False
+        self._withheld, self._standing, self.arrived = [], None, False
         self.totals, self.stats, self.error, self.said, self.lost = Totals(), (), None, False, 0
         self.started_us = now_us
         self.state = JobState.RUNNING
@@ -190,6 +195,7 @@ class RunningJob:
         final: bool,
         idle: Collection[tuple[str, int]],
         withhold: bool = False,
+        now_us: int = 0,
     ) -> Step:
         """Run one tick through the operators. Raises what they raise; the engine is then of no more use.
 
@@ -198,11 +204,12 @@ class RunningJob:
             positions: where the job stands after this tick.
             idle: partitions that do not hold the watermark back.
             withhold: keep the changes for a later step, which then gives their sum.
+            now_us: the wall's time.
         """
         began_ns = time.perf_counter_ns()
         assert self._graph is not None
         batches = {topic: inputs.get(topic, ()) for topic in self.engine.topics}
-        deltas = self.engine.begin(batches, final=final, idle=idle)
+        deltas = self.engine.begin(batches, final=final, idle=idle, now_us=now_us)
         outcome = self.engine.finish(self._graph.tick(deltas))
         outcome = replace(outcome, rows=self._due(outcome.rows, withhold=withhold))
         self._idle = frozenset(idle)
@@ -223,19 +230,18 @@ class RunningJob:
 
     def _due(self, rows: pa.Table, *, withhold: bool) -> pa.Table:
         """What is to be published after a step that gave `rows`."""
-        if not (withhold or self._withheld):
+        if not (withhold or self.withholds):
             return rows
+        mode, key = self.spec.plan.changelog, self.engine.key
+        assert mode is not None, "only changelogs are withheld"
         self._withheld.append(rows)
         held = sum(table.num_rows for table in self._withheld)
         if not withhold or held > 2 * self._withheld[0].num_rows + WITHHELD_ROWS:
-            mode = self.spec.plan.changelog
-            assert mode is not None, "only changelogs are withheld"
-            self._withheld = [condense(pa.concat_tables(self._withheld), mode, self.engine.key)]
+            self._withheld = [condense(pa.concat_tables(self._withheld), mode, key)]
         if withhold:
             return rows.slice(0, 0)
-        (due,) = self._withheld
-        self._withheld = []
-        return due
+        ((due,), self._withheld), (standing, self._standing) = (self._withheld, []), (self._standing, None)
+        return due if standing is None else difference(standing, fold(due, mode, key), mode, key)
 
     def news(self, idle: Collection[tuple[str, int]]) -> bool:
         """Whether partitions fell idle or came back since the last step, so that the watermark may move by itself."""
@@ -262,7 +268,7 @@ class RunningJob:
     def close(self, state: JobState, error: VeloError | None = None) -> None:
         """Give the engine up and take a final state. The position, the numbers and the user's stream stay."""
         self.state, self.error = state, error
-        self._withheld = []
+        self._withheld, self._standing = [], None
         graph, engine = self._graph, self._engine
         self._graph = self._engine = None
         self.stats = tuple(replace(s, state_rows=0, state_bytes=0) for s in self.stats)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Container
 from dataclasses import replace
 from typing import TypeAlias
 
+import pyarrow as pa
+
 from velostream_nb.brokers.contract import Broker, Output, Reader, Transaction
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
@@ -15,6 +17,7 @@ from velostream_nb.core.model import JobState
 from velostream_nb.jobs.feeds import Input
 from velostream_nb.jobs.intake import BatchSize, Cut, Intake, Positions
 from velostream_nb.jobs.outputs import row_outputs, visible_rows
+from velostream_nb.jobs.reading import EVERYTHING, state_of
 from velostream_nb.jobs.running import JobSpec, RunningJob, Step
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_SCHEMA, rejected_batch
 
@@ -46,6 +49,8 @@ class Ticker:
         self.size = size or BatchSize()
         self._broker = broker
         self._clock = clock
+        self._codec = codec
+        self._written: dict[str, int] = {}
         held = self._is_congested if backpressure else None
         self._intake = Intake(broker, codec, clock, self.size, held)
 
@@ -63,11 +68,17 @@ class Ticker:
         self._refuse_circle(job.spec)
         job.open(self._clock.now_us())
         try:
+            standing = self._standing(job)
             if ready is not None:
                 ready()
             old = self.jobs.get(job.name)
             if old is not None and old is not job:
                 self.drop(old)
+            topic = job.spec.output
+            if not self._broker.exists(topic) or not self._broker.topic(topic).latest:
+                self._written.pop(topic, None)  # it was made anew
+            elif standing is not None:
+                job.stands(standing)
             self._place(job, {})
         except Exception as error:
             job.close(JobState.FAILED, _as_failure(job.name, error))
@@ -134,6 +145,23 @@ class Ticker:
             engine.expect(topic, offsets)
         job.totals = replace(job.totals, positions=self._intake.positions(job.name))
 
+    def _standing(self, job: RunningJob) -> pa.Table | None:
+        """What stands in a state's topic from an earlier run, and goes with the first publish of this one.
+
+        None if nothing does; or if others have written there too: whose rows the new ones replace is not known then.
+        """
+        topic = job.spec.output
+        schema = self._broker.schema(topic) if job.writes_state and self._broker.exists(topic) else None
+        if schema is None or (schema.changelog, schema.columns) != (job.engine.changelog, job.engine.output_schema):
+            return None
+        sharing = (j for j in self.jobs.values() if j.spec.output == topic and j.name != job.name)
+        if any(other.state in (JobState.RUNNING, JobState.PAUSED) for other in sharing):
+            return None
+        sets, end, _ = self._broker.read_range({topic: None}, EVERYTHING)[topic]
+        if not end or end != self._written.get(topic):
+            return None
+        return state_of(self._codec, sets, schema)
+
     def _is_congested(self, job: str) -> bool:
         """Whether another job has yet to read more than a batch of what this one wrote."""
         return self._intake.backlog(self.jobs[job].spec.output) > self.size.most
@@ -182,6 +210,8 @@ class Ticker:
         now_us = self._clock.now_us()
         for job, step in steps:
             job.settle(step, now_us)
+            if job.writes_state:
+                self._written[job.spec.output] = self._written.get(job.spec.output, 0) + step.outcome.rows.num_rows
             if step.final:
                 self._finish(job)
         self.size.adapt((time.perf_counter_ns() - began_ns) // 1_000, full=cut.full)
@@ -241,7 +271,8 @@ class Ticker:
             if not (inputs or ends or job.news(idle) or (job.withholds and not withhold)):
                 return None
             positions = self._intake.positions(job.name)
-            return job.step(inputs, positions, final=ends, idle=idle, withhold=withhold)
+            now_us = self._clock.now_us()
+            return job.step(inputs, positions, final=ends, idle=idle, withhold=withhold, now_us=now_us)
         except Exception as error:  # noqa: BLE001 (one job's failure, whatever it is, must not end the others)
             self.fail(job, error)
             return None
