@@ -1,7 +1,7 @@
 """Aggregate calls: which functions they are, and forms of them whose answer no order of arrival changes.
 
-DuckDB leaves it to the order in which rows come what ``first``, ``list`` or a tie in ``arg_max`` give. Here that order is
-event time, then position: such calls are rewritten so that they say it, and their states merge where they can.
+DuckDB leaves it to the order in which rows come what ``first``, ``list`` or a tie in ``arg_max`` give. Here that order
+is event time, then position: such calls are rewritten so that they say it, and their states merge where they can.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from sqlglot import exp
 from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.core.records import TS
 
-AGGREGATES = frozenset(
-    """
+_AGGREGATES = """
     any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last
-    arg_min arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or bit_xor bitstring_agg bool_and
-    bool_or corr count count_if count_star countif covar_pop covar_samp decimal_average entropy favg first fsum
-    group_concat histogram histogram_exact kahan_sum kurtosis kurtosis_pop last list listagg lttb mad max max_by mean
-    median min min_by mode product quantile quantile_cont quantile_disc regr_avgx regr_avgy regr_count regr_intercept
-    regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem skewness stddev stddev_pop stddev_samp
-    string_agg sum sum_no_overflow sumkahan var_pop var_samp variance
-    """.split()
-)
+    arg_min arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or bit_xor bitstring_agg
+    bool_and bool_or corr count count_if count_star countif covar_pop covar_samp decimal_average entropy favg first
+    fsum group_concat histogram histogram_exact kahan_sum kurtosis kurtosis_pop last list listagg lttb mad max
+    max_by mean median min min_by mode product quantile quantile_cont quantile_disc regr_avgx regr_avgy regr_count
+    regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem skewness stddev stddev_pop
+    stddev_samp string_agg sum sum_no_overflow sumkahan var_pop var_samp variance
+"""
+AGGREGATES = frozenset(_AGGREGATES.split())
 """Every aggregate that DuckDB has and that can be asked for here; a test compares the list with DuckDB's."""
 
 REFUSED = {
@@ -48,11 +47,10 @@ MACROS = {
 }
 """What DuckDB itself makes of its aggregate macros; as written they would take no FILTER and give no state."""
 
-_SELF_ORDERED = frozenset(
-    """
+_ORDERED = """
     list array_agg string_agg listagg group_concat mode approx_quantile approx_top_k reservoir_quantile lttb
-    """.split()
-)
+"""
+_SELF_ORDERED = frozenset(_ORDERED.split())
 """Aggregates that see their rows one after another: they need all of them, in order."""
 _NOT_AGGREGATES = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.RowNumber, exp.Grouping)
 _WRAPPERS = (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
@@ -199,7 +197,7 @@ def _distinct(call: exp.Expr, name: str) -> exp.Expr:
     """``list(DISTINCT x)`` in the order of its values: which of several equal ones came first does not matter."""
     distinct = call.find(exp.Distinct)
     assert distinct is not None
-    if name not in _SELF_ORDERED and name not in _BY_TIME or len(distinct.expressions) != 1:
+    if (name not in _SELF_ORDERED and name not in _BY_TIME) or len(distinct.expressions) != 1:
         return call
     order = exp.Order(this=distinct.copy(), expressions=[exp.Ordered(this=distinct.expressions[0].copy())])
     distinct.replace(order)

@@ -1,52 +1,49 @@
-"""GROUP BY over event-time windows: which window, which keys, which aggregates."""
+"""GROUP BY: which window, which keys, which aggregates. Groups without a window are a changelog (`plan_changes`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
 
+from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.core.records import TS
-from velostream_nb.sql.bounds import interval_us, unit_us
-from velostream_nb.sql.plan import Node, Project, Window, WindowAggregate
+from velostream_nb.sql.aggregates import expanded, is_aggregate_call, is_wrapped, ordered_call
+from velostream_nb.sql.dialect import VeloDialect
+from velostream_nb.sql.emission import emits
+from velostream_nb.sql.grouping import grouping_sets
+from velostream_nb.sql.plan import (
+    GROUPING,
+    Grouped,
+    Node,
+    SessionAggregate,
+    SessionChanges,
+    WindowAggregate,
+    WindowChanges,
+)
 from velostream_nb.sql.plan_changes import group
 from velostream_nb.sql.plan_over import has_window
+from velostream_nb.sql.plan_window import (
+    WINDOW_COLUMNS,
+    Session,
+    Windowing,
+    has_window_call,
+    is_window_call,
+    retimed,
+    window_of_call,
+    window_of_filter,
+    window_of_instants,
+    window_of_key,
+)
 from velostream_nb.sql.scope import Scope, inlined, is_column, named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
 
-_CALLS = ("VELO_TUMBLE", "VELO_HOP", "VELO_CUMULATE", "VELO_SESSION")
-WINDOW_COLUMNS = ("window_start", "window_end")
-# aggregates that sqlglot does not know as such
-_AGGREGATE_WORDS = """
-    arg_max arg_min arg_max_null arg_min_null max_by min_by argmax argmin first last any_value arbitrary list
-    array_agg string_agg group_concat listagg mode histogram median mad quantile quantile_cont quantile_disc
-    approx_quantile approx_count_distinct reservoir_quantile product sumkahan fsum kahan_sum favg entropy kurtosis
-    kurtosis_pop skewness sem bit_and bit_or bit_xor bool_and bool_or count_if countif count_star covar_pop
-    covar_samp corr regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
-    stddev stddev_pop stddev_samp variance var_pop var_samp sum avg mean min max count geomean geometric_mean
-    weighted_avg wavg approx_top_k bitstring_agg
-"""
-_AGGREGATE_NAMES = frozenset(_AGGREGATE_WORDS.split())
+__all__ = ["WINDOW_COLUMNS", "aggregate", "is_aggregate_call", "is_aggregated", "own_columns"]
 
-
-def is_aggregate_call(node: exp.Expr) -> bool:
-    """Is this node an aggregate call (with its FILTER), not a window function?"""
-    if isinstance(node, (exp.Filter, exp.WithinGroup)):
-        return is_aggregate_call(node.this)
-    if isinstance(node, (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.RowNumber)):
-        return False
-    if isinstance(node, exp.AggFunc):
-        return True
-    return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATE_NAMES
-
-
-def _aggregates_outside_windows(tree: exp.Expr) -> bool:
-    for node in tree.walk(prune=lambda n: isinstance(n, (exp.Window, exp.Subquery))):
-        if not isinstance(node, (exp.Window, exp.Subquery)) and is_aggregate_call(node):
-            return True
-    return False
+Block = tuple[Node, "Items", list[exp.Expr], list[exp.Expr]]
 
 
 def is_aggregated(tree: exp.Select) -> bool:
@@ -58,7 +55,16 @@ def is_aggregated(tree: exp.Select) -> bool:
     )
 
 
-Block = tuple[Node, "Items", list[exp.Expr], list[exp.Expr]]
+def own_columns(tree: exp.Select) -> Sequence[str]:
+    """Names that mean a column of the SELECT's own window, whatever its inputs have."""
+    return WINDOW_COLUMNS if has_window_call(tree) else ()
+
+
+def _aggregates_outside_windows(tree: exp.Expr) -> bool:
+    for node in tree.walk(prune=lambda n: isinstance(n, (exp.Window, exp.Subquery))):
+        if not isinstance(node, (exp.Window, exp.Subquery)) and is_aggregate_call(node):
+            return True
+    return False
 
 
 def aggregate(
@@ -89,70 +95,145 @@ class _Aggregation:
         self.node = node
         self.items = items
         self.aliases = aliases | set(WINDOW_COLUMNS)
-        self.window: Window | None = None
-        self.by: str | None = None
-        self.starts: list[exp.Expr] = []
-        """Bound expressions that mean window_start: time_bucket(…), date_trunc(…)."""
+        self.over = Windowing()
         self.keys: Items = []
+        self.sets: list[list[exp.Expr]] | None = None
+        """Key expressions of every grouping set; None for one set, of all the keys."""
         self.aggregates: Items = []
+        self.groupings: list[tuple[str, tuple[str, ...]]] = []
+        self.mergeable = True
 
     def build(self, filters: list[exp.Expr], qualify: list[exp.Expr]) -> Block:
         self._group_by()
         where = self._where(filters)
-        node = self._retimed(self.planner.filtered(self.node, where))
-        if not node.time and self.by is not None and self.window is not None:
-            self.planner.refuse("the window's column is not event time", "window by the event-time column", self.tree)
+        self._instants()
         having = self.tree.args.get("having")
         conditions = [self.scope.bind(having.this, self.aliases)] if having else []
+        bound = [e for e, _ in self.items] + conditions + qualify
+        if not self.over.called and not self.over.starts:
+            self._refuse_window_columns(bound)
         items = [(self._rewrite(e), name) for e, name in self.items]
         conditions = [self._rewrite(c) for c in conditions]
         qualify = [self._rewrite(q) for q in qualify]
-        aggregated = self._node(node)
+        node = retimed(self.planner.filtered(self.node, where), self.over.by)
+        aggregated = self._node(node, [e for e, _ in items])
         for expression in (*(e for e, _ in items), *conditions, *qualify):
             self._check_grouped(expression, aggregated)
         return aggregated, items, conditions, qualify
 
-    def _node(self, node: Node) -> Node:
-        mergeable = not any(e.find(exp.Distinct, exp.Order) for e, _ in self.aggregates)
-        if self.window is None:
-            return group(self.planner, node, self.keys, self.aggregates, mergeable=mergeable)
-        names = [n for _, n in self.keys] + [n for _, n in self.aggregates]
-        return WindowAggregate(
-            inputs=(node,),
-            columns=(*WINDOW_COLUMNS, *names),
-            pos=("__pos",),
-            time={"window_end": 0, "window_start": self.window.size_us},
-            window=self.window,
-            keys=tuple((text(e), n) for e, n in self.keys),
-            aggregates=tuple((text(e), n) for e, n in self.aggregates),
-            mergeable=mergeable,
+    # -- the node ---------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node, items: list[exp.Expr]) -> Node:
+        window, sets = self.over.window, self._set_names()
+        if window is None:
+            return group(
+                self.planner,
+                node,
+                self.keys,
+                self.aggregates,
+                mergeable=self.mergeable,
+                sets=sets,
+                groupings=self.groupings,
+            )
+        names = [n for _, n in self.keys] + [n for _, n in self.aggregates] + [n for n, _ in self.groupings]
+        columns = (*WINDOW_COLUMNS, *names, *([GROUPING] if sets else []))
+        keys = tuple((text(e), n) for e, n in self.keys)
+        aggregates = tuple((text(e), n) for e, n in self.aggregates)
+        common = {
+            "inputs": (node,),
+            "columns": columns,
+            "keys": keys,
+            "aggregates": aggregates,
+            "mergeable": self.mergeable,
+            "sets": tuple(tuple(s) for s in sets or ()),
+            "groupings": tuple(self.groupings),
+        }
+        changes = emits(self.planner, self.tree)
+        if isinstance(window, Session):
+            return self._session(window, common, changes, items)
+        if changes is not None:
+            key = self._key_of(items, cumulate=window.cumulate)
+            early, keep_us = changes
+            return WindowChanges(
+                **common, pos=(), time={}, changes=True, key=key, window=window, early=early, keep_us=keep_us
+            )
+        time = {"window_end": 0, "window_start": window.longest_us}
+        return WindowAggregate(**common, pos=("__pos",), time=time, window=window)
+
+    def _session(
+        self, window: Session, common: dict[str, object], changes: tuple[bool, int] | None, items: list[exp.Expr]
+    ) -> Grouped:
+        if self.sets is not None:
+            self.planner.refuse(
+                "GROUPING SETS of session windows: every set would have sessions of its own",
+                "aggregate the sessions in a CTE, then its rows with GROUP BY ROLLUP (…), or start one job a grouping",
+                self.tree.args["group"],
+            )
+        if changes is not None:
+            early, keep_us = changes
+            key = self._key_of(items, cumulate=False, start_first=True)
+            shared = {"pos": (), "time": {}, "changes": True, "key": key}
+            return SessionChanges(**common, **shared, gap_us=window.gap_us, early=early, keep_us=keep_us)  # type: ignore[arg-type]
+        return SessionAggregate(**common, pos=("__pos",), time={"window_end": 0}, gap_us=window.gap_us)  # type: ignore[arg-type]
+
+    def _key_of(self, items: list[exp.Expr], *, cumulate: bool, start_first: bool = False) -> tuple[str, ...] | None:
+        """The changelog's key: the keys and one end of the window, the one that is selected.
+
+        Windows of one key that start together end together, but for those that cumulate.
+        """
+        ends = (
+            ["window_end"] if cumulate else ["window_start", "window_end"] if start_first else [*WINDOW_COLUMNS[::-1]]
         )
+        shown = [end for end in ends if any(is_column(item, {end}) for item in items)]
+        sets = self._set_names()
+        if sets is not None and len({tuple(sorted(s)) for s in sets}) < len(sets):
+            return None  # equal sets give equal rows
+        return (*(shown or ["window_end"])[:1], *(n for _, n in self.keys), *([GROUPING] if sets else []))
+
+    def _set_names(self) -> list[list[str]] | None:
+        if self.sets is None:
+            return None
+        names = {text(e): n for e, n in self.keys}
+        return [list(dict.fromkeys(names[text(e)] for e in part)) for part in self.sets]
 
     # -- GROUP BY and the window ------------------------------------------------------------------------------------
 
     def _group_by(self) -> None:
-        group = self.tree.args.get("group")
-        if group is None:
+        group_ = self.tree.args.get("group")
+        if group_ is None:
             return
-        for kind in ("grouping_sets", "cube", "rollup"):
-            if group.args.get(kind):
-                self.planner.refuse(f"{kind.upper()} is not supported yet", "start one job a grouping", group)
-        if group.args.get("all"):
+        for item in group_.expressions:
+            if is_window_call(item):
+                self._set_window(window_of_call(self.planner, self.scope, self.node, item), item)
+        if group_.args.get("all"):
             for expression, _ in self.items:
                 if not self._is_computed(expression):
                     self._key(expression)
-        for item in group.expressions:
-            if isinstance(item, exp.Anonymous) and item.name.upper() in _CALLS:
-                self._window_call(item)
-            else:
+        parts = [item for item in group_.expressions if not is_window_call(item)]
+        sets = grouping_sets(self.planner, group_, parts)
+        if sets is None:
+            for item in parts:
                 self._key(self._group_item(item))
+            return
+        self.sets = [self._set(part) for part in sets]
+
+    def _set(self, part: list[exp.Expr]) -> list[exp.Expr]:
+        """One grouping set without the window's columns; its other members become keys."""
+        found = []
+        for item in part:
+            expression = self._group_item(item)
+            if _is_window_column(expression) and self.over.called:
+                continue
+            if window_of_key(expression, self.node.time) is not None:
+                self.planner.refuse(
+                    "a window inside of grouping sets", "write GROUP BY window, GROUPING SETS (…)", item
+                )
+            self._key(expression)
+            found.append(expression)
+        return found
 
     def _is_computed(self, expression: exp.Expr) -> bool:
-        return (
-            _aggregates_outside_windows(expression)
-            or has_window(expression)
-            or (isinstance(expression, exp.Column) and expression.name.lower() in WINDOW_COLUMNS)
-        )
+        return _aggregates_outside_windows(expression) or has_window(expression) or _is_window_column(expression)
 
     def _group_item(self, item: exp.Expr) -> exp.Expr:
         if isinstance(item, exp.Literal) and not item.is_string:
@@ -166,147 +247,111 @@ class _Aggregation:
         return bound
 
     def _key(self, expression: exp.Expr) -> None:
-        size = self._bucket_us(expression)
-        if size is not None:
-            self._set_window(Window(size, size), expression)
-            self.starts.append(expression)
-        elif not (isinstance(expression, exp.Column) and expression.name.lower() in WINDOW_COLUMNS):
-            name = expression.name if is_column(expression, self.node.columns) else f"__k{len(self.keys)}"
-            if not any(known == expression for known, _ in self.keys):
-                self.keys.append((expression, name))
+        window = None if self.node.changes else window_of_key(expression, self.node.time)
+        if window is not None and self.over.window in (None, window.window):
+            self._set_window(window, expression)
+        elif not _is_window_column(expression) and not any(known == expression for known, _ in self.keys):
+            taken = {*WINDOW_COLUMNS, *(n for _, n in self.keys)} if not self.node.changes else set()
+            column = is_column(expression, self.node.columns)
+            name = column if column is not None and column not in taken else f"__k{len(self.keys)}"
+            self.keys.append((expression, name))
 
-    def _bucket_us(self, tree: exp.Expr) -> int | None:
-        """The size of ``time_bucket(INTERVAL …, time)`` or ``date_trunc('minute', time)``, a tumbling window."""
-        if isinstance(tree, (exp.DateTrunc, exp.TimestampTrunc)):
-            unit = unit_us(tree.text("unit"))
-            by = is_column(tree.this, self.node.time)
-            if by is None or unit is None or unit > 86_400_000_000:
-                return None
-            self.by = by
-            return unit
-        arguments = (
-            list(tree.expressions) if isinstance(tree, exp.Anonymous) else [tree.this, tree.args.get("expression")]
-        )
-        name = tree.name if isinstance(tree, exp.Anonymous) else tree.sql_name() if isinstance(tree, exp.Func) else ""
-        if name.upper() not in ("TIME_BUCKET", "DATE_BIN") or len(arguments) < 2 or arguments[1] is None:
-            return None
-        by = is_column(arguments[1], self.node.time)
-        size = interval_us(arguments[0])
-        if by is not None and size is not None:
-            self.by = by
-            return size
-        return None
-
-    def _window_call(self, call: exp.Anonymous) -> None:
-        kind = call.name.upper().removeprefix("VELO_")
-        if kind in ("SESSION", "CUMULATE"):
-            self.planner.refuse(f"{kind} windows are not supported yet", "use TUMBLE or HOP", call)
-        column, *numbers = call.expressions
-        sizes = [int(n.name) for n in numbers]
-        if not isinstance(column, exp.Null):
-            bound = self.scope.bind(column)
-            self.by = is_column(bound, self.node.time)
-            if self.by is None:
-                known = next(iter(self.node.time), None)
-                self.planner.refuse(
-                    f"{text(column)} is not the stream's event time",
-                    f"use {known}" if known else "name it with WITH ('event.time.field' = '…')",
-                    column,
-                )
-        size, slide = (sizes[0], sizes[0]) if kind == "TUMBLE" else (sizes[1], sizes[0])
-        self._set_window(Window(size, slide, sizes[-1] % slide), call)
-
-    def _set_window(self, window: Window, node: exp.Expr) -> None:
-        if self.window is not None and self.window != window:
+    def _set_window(self, found: Windowing, node: exp.Expr) -> None:
+        if self.over.window is None:
+            self.over = found
+        elif self.over.window == found.window:
+            self.over.starts += found.starts
+        else:
             self.planner.refuse("two windows in one GROUP BY", "compute the second one over a CTE", node)
-        if window.slide_us <= 0 or window.size_us <= 0:
-            self.planner.refuse("a window needs a positive size and slide", "for example INTERVAL '1' MINUTE", node)
-        if window.slide_us > window.size_us:
-            self.planner.refuse("a hop longer than its window would skip rows", "make the slide ≤ the size", node)
-        self.window = window
 
     def _where(self, filters: list[exp.Expr]) -> list[exp.Expr]:
         """Filters of the rows; ``time >= timestamp() - INTERVAL …`` becomes the window when there is none."""
         rest = []
         for condition in filters:
-            size = self._trailing_us(condition) if self.window is None else None
-            if size is None:
+            found = None
+            if self.over.window is None and not self.node.changes:
+                found = window_of_filter(self.planner, self.scope, self.node, condition)
+            if found is not None:
+                self.over = found
+            else:
                 rest.append(self.scope.bind(condition, self.aliases))
-                continue
-            slide = self.planner.duration_us("emit.every", "1s")
-            if slide == 0 or slide > size:
-                self.planner.refuse(
-                    "'emit.every' must be positive and no longer than the window", "try '1s'", condition
-                )
-            self.window = Window(size, slide)
-            self.planner.note(
-                f"WHERE … >= timestamp() - {size / 1e6:g} s with GROUP BY is a hopping window of that size that "
-                f"slides by {slide / 1e6:g} s ('emit.every')"
-            )
         return [inlined(c, self.items) for c in rest]
 
-    def _trailing_us(self, condition: exp.Expr) -> int | None:
-        condition = condition.unnest()
-        if isinstance(condition, (exp.LTE, exp.LT)):
-            column, edge = condition.right, condition.left
-        elif isinstance(condition, (exp.GTE, exp.GT)):
-            column, edge = condition.left, condition.right
-        else:
-            return None
-        edge, column = edge.unnest(), column.unnest()
-        if not isinstance(edge, exp.Sub) or not isinstance(column, exp.Column):
-            return None
-        now = edge.left.unnest()
-        if not (isinstance(now, exp.Anonymous) and now.name.upper() == "VELO_NOW"):
-            return None
-        name = self.scope.resolve(column)
-        if name not in self.node.time:
-            return None
-        self.by = name
-        return interval_us(edge.right.unnest())
+    def _instants(self) -> None:
+        """GROUP BY a time column without a window: its groups are final once time has passed."""
+        if self.over.window is not None or self.node.changes or self.sets is not None:
+            return
+        found = window_of_instants([e for e, _ in self.keys], self.node.time)
+        if found is not None:
+            self.over = found
+            self.keys = [(e, n) for e, n in self.keys if found.start_of(e) is None]
 
-    def _retimed(self, node: Node) -> Node:
-        """The node with the window's column as event time."""
-        lag = node.time.get(self.by, 0) if self.by is not None else 0
-        if not lag:
-            return node
-        return Project(
-            inputs=(node,),
-            columns=node.columns,
-            pos=node.pos,
-            time={self.by or TS: 0},
-            items=tuple((text(named(c)), c) for c in node.columns),
-            retime=self.by,
+    def _refuse_window_columns(self, bound: list[exp.Expr]) -> None:
+        for tree in bound:
+            for column in tree.find_all(exp.Column):
+                if _is_window_column(column):
+                    self._no_window(column)
+
+    def _no_window(self, column: exp.Column) -> NoReturn:
+        example = next(iter(self.node.time), "timestamp")
+        self.planner.refuse(
+            f"{column.name} without a window", f"GROUP BY …, TUMBLE({example}, INTERVAL '1' MINUTE)", column
         )
 
     # -- SELECT and HAVING over the aggregate's output ----------------------------------------------------------------
 
     def _rewrite(self, tree: exp.Expr) -> exp.Expr:
         def visit(node: exp.Expr) -> exp.Expr:
-            for start in self.starts:
-                if node == start:
-                    return named("window_start")
+            start = self.over.start_of(node)
+            if start is not None:
+                return start
+            if _is_window_column(node) and self.over.window is not None:
+                return named(node.name.lower())
             for key, name in self.keys:
                 if node == key:
                     return named(name)
+            if isinstance(node, exp.Grouping) or _is_grouping_id(node):
+                return self._grouping(node)
             if isinstance(node, exp.Window):
                 return node
-            if is_aggregate_call(node) and not isinstance(node.parent, (exp.Filter, exp.WithinGroup, exp.Window)):
-                return named(self._aggregate(node))
+            if is_aggregate_call(node) and not is_wrapped(node):
+                macro = expanded(node, _parse)
+                return named(self._aggregate(node)) if macro is None else self._rewrite(macro)
             return node
 
         return tree.copy().transform(visit)
 
     def _aggregate(self, call: exp.Expr) -> str:
+        try:
+            ordered, mergeable = ordered_call(call, None if self.node.changes else self.node.pos)
+        except UnsupportedError as error:
+            self.planner.refuse(error.message, error.hint or "", call)
+        self.mergeable = self.mergeable and mergeable
         for known, name in self.aggregates:
-            if known == call:
+            if text(known) == text(ordered):
                 return name
         name = f"__a{len(self.aggregates)}"
-        self.aggregates.append((call.copy(), name))
+        self.aggregates.append((ordered, name))
         return name
 
+    def _grouping(self, call: exp.Expr) -> exp.Expr:
+        """GROUPING(…): a column of the aggregate's output."""
+        names = []
+        for argument in call.expressions:
+            name = next((n for e, n in self.keys if e == argument), None)
+            if name is None:
+                self.planner.refuse("GROUPING() takes keys of GROUP BY", "add it to GROUP BY", argument)
+            names.append(name)
+        if self.sets is None:
+            return exp.Literal.number(0)
+        for column, known in self.groupings:
+            if known == tuple(names):
+                return named(column)
+        self.groupings.append((f"__g{len(self.groupings)}", tuple(names)))
+        return named(self.groupings[-1][0])
+
     def _check_grouped(self, tree: exp.Expr, node: Node) -> None:
-        allowed = {*node.columns, TS}
+        allowed = {*node.columns, *([] if node.changes else [TS])}
         for column in tree.find_all(exp.Column):
             # bound names are quoted; unquoted ones are the block's own aliases
             if column.this.args.get("quoted") and column.name not in allowed:
@@ -315,3 +360,21 @@ class _Aggregation:
                     f"add it to GROUP BY, or take any_value({column.name}) or arg_max({column.name}, time)",
                     column,
                 )
+
+
+def _is_window_column(tree: exp.Expr) -> bool:
+    """The window's own column: bound names of inputs are quoted."""
+    return (
+        isinstance(tree, exp.Column)
+        and not tree.table
+        and not tree.this.args.get("quoted")
+        and tree.name.lower() in WINDOW_COLUMNS
+    )
+
+
+def _is_grouping_id(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.upper() == "GROUPING_ID"
+
+
+def _parse(sql: str) -> exp.Expr:
+    return exp.maybe_parse(sql, dialect=VeloDialect)

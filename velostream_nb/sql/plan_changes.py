@@ -46,6 +46,7 @@ def group(
     *,
     mergeable: bool = True,
     sets: Sequence[Sequence[str]] | None = None,
+    groupings: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> Node:
     """GROUP BY without a window, as a changelog keyed by the group; no keys: one row.
 
@@ -53,9 +54,10 @@ def group(
         keys, aggregates: bound expressions over the node's columns, with the names of the columns they make.
         mergeable: the aggregates' states may be combined (none has DISTINCT or ORDER BY inside).
         sets: GROUPING SETS, each a list of key names; None: one set, of all the keys.
+        groupings: with `sets`: a further column for every GROUPING() call, with the key names it is about.
     """
     if sets is not None:
-        return _grouping_sets(planner, node, keys, aggregates, mergeable, sets)
+        return _grouping_sets(planner, node, keys, aggregates, mergeable, sets, groupings)
     if keys:
         warn_unbounded(planner, "GROUP BY without a window", "every group")
     names = tuple(n for _, n in (*keys, *aggregates))
@@ -99,6 +101,7 @@ def _grouping_sets(
     aggregates: Items,
     mergeable: bool,
     sets: Sequence[Sequence[str]],
+    groupings: Sequence[tuple[str, Sequence[str]]],
 ) -> Node:
     """One group a set; a key that a set leaves out is NULL there. No columns tell the rows of two sets apart."""
     columns = [n for _, n in (*keys, *aggregates)]
@@ -107,6 +110,9 @@ def _grouping_sets(
         mine = [(e, n) for e, n in keys if n in chosen]
         part = group(planner, node, mine, aggregates, mergeable=mergeable)
         items: Items = [(named(n) if n in part.columns else exp.null(), n) for n in columns]
+        for name, asked in groupings:  # a bit a key, the last one lowest: 1 where the set leaves it out
+            bits = "".join("0" if key in chosen else "1" for key in asked)
+            items.append((exp.Literal.number(int(bits, 2)), name))
         parts.append(planner.project(part, items, []))
     return union_all(parts) if len(parts) > 1 else parts[0]
 

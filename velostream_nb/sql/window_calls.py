@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from velostream_nb.core.errors import ParseError, UnsupportedError
-from velostream_nb.sql.dialect import at_span, node_place, node_span, to_duckdb, whole_number
+from velostream_nb.sql.dialect import WALL, at_span, node_place, node_span, to_duckdb, whole_number
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.spellings import CLAUSE_PREFIX, KEYS_CALL, SESSION_CALL
 
 CANONICAL = {"VELO_TUMBLE": 2, "VELO_HOP": 3, "VELO_CUMULATE": 3, "VELO_SESSION": 1}
 """Canonical calls and how many numbers follow the time column."""
+
+_WALL_CALLS = ("PROCTIME", "WALL_CLOCK", WALL)
 
 _EXAMPLES = {
     "VELO_TUMBLE": "WINDOW TUMBLING(ts, 1m), or TUMBLE(ts, INTERVAL '1' MINUTE) in GROUP BY",
@@ -35,7 +37,7 @@ class WindowCall:
 
     Attributes:
         name: of the canonical call.
-        time: the event-time column; None means the stream's own.
+        time: the event-time column, or a `WALL` call (when the broker took a row in); None means the stream's own.
         numbers: what follows it in the canonical call, in microseconds; an offset is in [0, slide) for HOP, else in
             [0, size).
         keys: columns that a SESSION was given besides.
@@ -44,7 +46,7 @@ class WindowCall:
     """
 
     name: str
-    time: exp.Column | None
+    time: exp.Column | exp.Anonymous | None
     numbers: tuple[int, ...]
     keys: tuple[exp.Expr, ...]
     span_of: exp.Expr
@@ -98,7 +100,7 @@ def table_call(node: exp.Anonymous, source: str) -> tuple[exp.Expr, WindowCall]:
 def _window(
     node: exp.Expr,
     name: str,
-    time: exp.Column | None,
+    time: exp.Column | exp.Anonymous | None,
     args: Sequence[exp.Expr],
     source: str,
     *,
@@ -124,7 +126,7 @@ def _window(
 
 
 def _session(
-    node: exp.Expr, time: exp.Column | None, args: Sequence[exp.Expr], source: str, *, table: bool
+    node: exp.Expr, time: exp.Column | exp.Anonymous | None, args: Sequence[exp.Expr], source: str, *, table: bool
 ) -> WindowCall:
     if not args:
         raise _wrong("the gap is missing", node, "VELO_SESSION", source)
@@ -143,9 +145,11 @@ def _canonical(node: exp.Anonymous, name: str, args: list[exp.Expr], source: str
     return WindowCall(name, time, tuple(numbers), (), node)
 
 
-def _time(node: exp.Expr, name: str, source: str) -> exp.Column:
+def _time(node: exp.Expr, name: str, source: str) -> exp.Column | exp.Anonymous:
+    if isinstance(node, exp.Anonymous) and node.name.upper() in _WALL_CALLS and not node.expressions:
+        return at_span(exp.Anonymous(this=WALL), node_span(node))
     if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
-        raise _wrong("the time of a window is a column", node, name, source)
+        raise _wrong("the time of a window is a column, or wall_clock()", node, name, source)
     return node.copy()
 
 

@@ -7,18 +7,12 @@ import datetime as dt
 from sqlglot import exp
 
 from velostream_nb.core.errors import ParseError, UnsupportedError
+from velostream_nb.sql.aggregates import is_aggregate_call
 from velostream_nb.sql.dialect import at_span, node_place, node_span, own_nodes
 from velostream_nb.sql.spellings import SESSION_CALL
-from velostream_nb.sql.window_calls import WindowCall, table_call
+from velostream_nb.sql.window_calls import WindowCall, canonical_call, table_call
 
 _FUNCTIONS = ("TUMBLE", "HOP", "CUMULATE", SESSION_CALL)
-
-# aggregates of DuckDB that sqlglot knows only as calls
-_AGGREGATES = (
-    "arbitrary", "bitstring_agg", "bool_and", "bool_or", "favg", "fsum", "kahan_sum", "geomean", "geometric_mean",
-    "histogram", "mad", "product", "reservoir_quantile", "sumkahan", "entropy", "kurtosis_pop", "approx_top_k", "wavg",
-    "weighted_avg", "count_if", "histogram_exact",
-)  # fmt: skip
 
 
 def table_windows(select: exp.Select, source: str) -> list[tuple[exp.Expr, WindowCall]]:
@@ -33,7 +27,7 @@ def table_windows(select: exp.Select, source: str) -> list[tuple[exp.Expr, Windo
             continue
         data, window = table_call(call, source)
         plain = _plain_table(table, data, call, source)
-        if len(tables) > 1 and window.time is not None and not window.time.table:
+        if len(tables) > 1 and isinstance(window.time, exp.Column) and not window.time.table:
             window.time.set("table", exp.to_identifier(plain.alias_or_name))
         found.append((plain, window))
     return found
@@ -63,25 +57,24 @@ def _plain_table(table: exp.Table, data: exp.Expr, call: exp.Anonymous, source: 
 
 def has_aggregate(part: exp.Expr) -> bool:
     """Whether a SELECT, or one expression of it, aggregates rows (an aggregate with OVER does not)."""
-    for node in own_nodes(part):
-        plain = isinstance(node, exp.AggFunc) or (isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES)
-        if plain and not _is_over(node):
-            return True
-    return False
+    return any(is_aggregate_call(node) and not _is_over(node) for node in own_nodes(part))
 
 
 def annotate_rows(table: exp.Expr, window: WindowCall, source: str) -> None:
     """``SELECT … FROM TUMBLE(…)`` without aggregates: every row with its window_start and window_end.
 
-    A tumbling window is a function of the row, so it is a projection below; the others give a row several windows,
-    or one that later rows change.
+    A tumbling window is a function of the row, so it is a projection below. Others give a row several windows: they
+    stay a table function, ``VELO_HOP(table, time, …)``. A session is not known before its last row.
     """
-    if window.name != "VELO_TUMBLE" or window.time is None:
+    if window.name == "VELO_SESSION":
         raise UnsupportedError(
-            "only TUMBLE can annotate rows; a hopping, cumulating or session window needs an aggregate",
-            hint="add aggregates and GROUP BY window_start, window_end",
+            "a session is known when its last row is, so it cannot annotate rows",
+            hint="add aggregates and GROUP BY window_start, window_end, or list(…) of what the rows have",
             place=node_place(window.span_of, source),
         )
+    if window.name != "VELO_TUMBLE" or not isinstance(window.time, exp.Column):
+        _table_function(table, window)
+        return
     size, offset = window.numbers
     time = exp.column(window.time.this.copy())
     origin = exp.cast(exp.Literal.string(_origin(offset)), "TIMESTAMP")
@@ -95,6 +88,24 @@ def annotate_rows(table: exp.Expr, window: WindowCall, source: str) -> None:
     plain.set("joins", None)
     outer = at_span(exp.Subquery(this=inner.from_(plain)), node_span(window.span_of))
     outer.set("alias", alias.copy() if alias else exp.TableAlias(this=exp.to_identifier(name)))
+    outer.set("joins", table.args.get("joins"))
+    table.replace(outer)
+
+
+def _table_function(table: exp.Expr, window: WindowCall) -> None:
+    """``FROM s AS x`` becomes ``FROM VELO_HOP(s, time, …) AS x``."""
+    call = canonical_call(window)
+    plain = table.copy()
+    for clause in ("alias", "joins"):
+        plain.set(clause, None)
+    data = plain
+    if isinstance(plain, exp.Table):
+        data = exp.Column(**dict(zip(("this", "table", "db"), reversed(plain.parts), strict=False)))
+    if isinstance(window.time, exp.Column):
+        call.set("expressions", [exp.column(window.time.this.copy()), *call.expressions[1:]])
+    call.set("expressions", [data, *call.expressions])
+    outer = at_span(exp.Table(this=call), node_span(window.span_of))
+    outer.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name)))
     outer.set("joins", table.args.get("joins"))
     table.replace(outer)
 

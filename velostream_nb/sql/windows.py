@@ -32,7 +32,7 @@ def canonicalize_windows(tree: exp.Expr, source: str) -> None:
     Raises:
         ParseError: a window with wrong arguments, or where none can stand.
         BindError: ``TUMBLE_START(…)`` and the like of another window than the SELECT's.
-        UnsupportedError: two windows in one SELECT; a HOP, SESSION or CUMULATE table without an aggregate.
+        UnsupportedError: two windows in one SELECT; a SESSION table without an aggregate.
     """
     for select in reversed(list(tree.find_all(exp.Select))):
         _canonicalize(select, source)
@@ -184,5 +184,5 @@ def _refuse_leftovers(tree: exp.Expr, source: str) -> None:
                 hint=f"write it in GROUP BY, or FROM {shown}(TABLE s, DESCRIPTOR(ts), …)",
                 place=node_place(node, source),
             )
-        if name in CANONICAL and not isinstance(node.parent, exp.Group):
+        if name in CANONICAL and not isinstance(node.parent, exp.Group | exp.Table):
             raise ParseError(f"{name}(…) belongs in GROUP BY", place=node_place(node, source))
