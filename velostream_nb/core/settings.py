@@ -118,7 +118,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "idle.timeout", _ANY, Kind.DURATION, "10s", "a partition silent for so long no longer holds the watermark back"
     ),
-    Setting("join.within", _JOB_SESSION, Kind.DURATION, "1s", "bound of a stream-stream join that names none"),
+    Setting(
+        "join.within",
+        _JOB_SESSION,
+        Kind.DURATION,
+        "1s",
+        "bound of a stream-stream join that names none; 'unbounded' joins all rows, as a changelog",
+    ),
     Setting(
         "late.data",
         _JOB_SESSION,

@@ -21,6 +21,8 @@ from velostream_nb.sql.subquery_joins import UNBOUNDED
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Planner
 
+FOR_EVER = "unbounded"
+"""Value of 'join.within' for a regular join of two streams: all their rows, as a changelog."""
 Ctes = Mapping[str, "Node | exp.Expr"]
 
 
@@ -177,12 +179,15 @@ class _Joins:
             self.node = asof_join(sides, self.filters)
         elif at is not None:
             self.node = temporal_join(sides, at, self.filters)
-        elif left.changes or right.changes or (join.meta.get(UNBOUNDED) and not is_bounded(sides)):
-            # a subquery asks for all rows, as in batch: 'join.within' is for joins that people write
+        elif left.changes or right.changes or (self._unbounded(join) and not is_bounded(sides, self.filters)):
             self.node = changelog_join(sides, self.filters)
         else:
             self.node = interval_join(sides, self.filters)
         self._leave(sides, brought, merges)
+
+    def _unbounded(self, join: exp.Join) -> bool:
+        """All rows, as in batch: what a subquery asks for, and who says 'join.within' = 'unbounded'."""
+        return bool(join.meta.get(UNBOUNDED)) or self.planner.settings.get("join.within", "").lower() == FOR_EVER
 
     def _leave(self, sides: Sides, brought: Scope, merges: dict[str, tuple[str, str]]) -> None:
         """What the scope sees after the join."""

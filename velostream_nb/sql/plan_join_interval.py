@@ -37,9 +37,10 @@ def interval_join(sides: Sides, filters: Filters) -> Node:
     )
 
 
-def is_bounded(sides: Sides) -> bool:
-    """Do the join's own conditions bound the times of pairs, on both sides?"""
-    found = _narrowed(sides, sides.conditions)
+def is_bounded(sides: Sides, filters: Filters) -> bool:
+    """Do ON, and WHERE for an inner join, bound the times of pairs on both sides?"""
+    more = [sides.scope.bind(f) for f in filters.of_both(sides)] if sides.kind == "inner" else []
+    found = _narrowed(sides, [*sides.conditions, *more])
     return found.low_us is not None and found.high_us is not None
 
 
