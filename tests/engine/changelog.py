@@ -63,4 +63,5 @@ class Changelog:
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    return repr(sorted(row.items(), key=lambda item: item[0]))
+    # -0.0 equals 0.0 in SQL, so that either may stand for a key
+    return repr(sorted((name, value + 0.0 if isinstance(value, float) else value) for name, value in row.items()))

@@ -18,6 +18,7 @@ from velostream_nb.core.errors import BindError, did_you_mean
 from velostream_nb.core.records import OP, POS, TS, Decoded, pack_position
 from velostream_nb.core.schema import StreamSchema, guess_time_column
 from velostream_nb.engine.job import JobEngine, Outcome
+from velostream_nb.engine.node import OperatorStats
 from velostream_nb.sql.parse import parse
 from velostream_nb.sql.plan import JobPlan, StreamInfo
 from velostream_nb.sql.planner import plan_job
@@ -158,6 +159,19 @@ def stream(
     finally:
         engine.close()
     return run
+
+
+def stream_peaks(plan: JobPlan, tables: Tables, batch_rows: int) -> list[list[OperatorStats]]:
+    """What every operator held after each tick, all topics advancing together; the rows that come out are let go."""
+    engine = JobEngine(plan)
+    peaks = []
+    try:
+        for start in range(0, max(tables[t].num_rows for t in engine.topics), batch_rows):
+            engine.tick({t: [decoded(tables[t], start, start + batch_rows)] for t in engine.topics})
+            peaks.append(engine.stats())
+    finally:
+        engine.close()
+    return peaks
 
 
 def batch(sql: str, tables: Tables) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ def judge(case: Case) -> Verdict:
     """Run a case."""
     asked = case.query()
     try:
-        plan = _plan(asked.sql, retract=case.retract)
+        plan = plan_of(asked.sql, retract=case.retract)
     except (SqlError, RecursionError) as error:
         kind = "refused" if isinstance(error, UnsupportedError) else "failed"
         if kind == "failed" and not _runs(asked.oracle):
@@ -110,7 +110,8 @@ def judge(case: Case) -> Verdict:
     return Verdict("ok", tags=asked.tags)
 
 
-def _plan(sql: str, *, retract: bool) -> JobPlan:
+def plan_of(sql: str, *, retract: bool) -> JobPlan:
+    """The plan of a query over the topics of `arrivals`."""
     (statement,) = parse(f"START JOB j AS {sql}").statements
     assert isinstance(statement, StartJob)
     settings = {"changelog": "retract"} if retract else {}

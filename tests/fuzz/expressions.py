@@ -88,7 +88,7 @@ def _int(draw: Draw, columns: Columns, depth: int) -> str:
     if shape == 3:
         return f"abs({a})"
     if shape == 4:
-        return f"({a}) % {draw.pick(['3', '0'])}"
+        return f"({a}) % {draw.pick(['3', '2'])}"
     if shape == 5:
         return f"CAST({expression(draw, columns, BOOL, depth)} AS BIGINT)"
     return f"greatest({a}, {expression(draw, columns, INT, depth)})"
@@ -102,7 +102,7 @@ def _float(draw: Draw, columns: Columns, depth: int) -> str:
     if shape == 1:
         return f"({a}) * 0.5::DOUBLE"
     if shape == 2:
-        return f"({expression(draw, columns, INT, depth)}) / {draw.pick(['4', '0'])}"
+        return f"({expression(draw, columns, INT, depth)}) / {draw.pick(['4', '-2'])}"
     return f"CAST({expression(draw, columns, INT, depth)} AS DOUBLE)"
 
 

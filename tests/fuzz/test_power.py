@@ -1,0 +1,125 @@
+"""The fuzzer finds faults: each operator is made to err in turn, and some case has to tell."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.fuzz.check import Case, judge, plan_of, random_case
+from tests.fuzz.shrink import Shrinker
+from velostream_nb.core.errors import SqlError
+from velostream_nb.core.records import POS
+from velostream_nb.engine.delta import Delta
+from velostream_nb.engine.job import _OPERATORS
+from velostream_nb.engine.node import Operator
+from velostream_nb.engine.stateless import Source
+from velostream_nb.sql import plan as plans
+
+SEEDS = 400
+MOST_CASES = 40
+"""Cases with the operator that are tried before it counts as not found."""
+
+RARE: frozenset[type[plans.Node]] = frozenset()
+"""Nodes that the grammar does not make yet."""
+
+
+@functools.cache
+def cases_by_node() -> Mapping[type[plans.Node], list[Case]]:
+    """Cases by the plan nodes in them, from the first seeds."""
+    found: dict[type[plans.Node], list[Case]] = {}
+    for seed in range(SEEDS):
+        case = random_case(seed)
+        try:
+            plan = plan_of(case.query().sql, retract=case.retract)
+        except SqlError:
+            continue
+        for kind in {type(node) for node in plans.walk(plan.root)}:
+            found.setdefault(kind, []).append(case)
+    return found
+
+
+def caught(cases: list[Case]) -> Case | None:
+    """The first case that fails."""
+    return next((case for case in cases[:MOST_CASES] if judge(case).kind == "failed"), None)
+
+
+def _without_last(rows: pa.Table) -> pa.Table:
+    return rows.slice(0, rows.num_rows - 1) if rows.num_rows > 1 else rows
+
+
+KINDS = sorted((k for k in _OPERATORS if k not in RARE), key=lambda k: k.__name__)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_forgotten_row_is_noticed(kind: type[plans.Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = _OPERATORS[kind]
+    name = "take" if "take" in vars(operator) else "step"
+    real: Callable[..., Delta] = getattr(operator, name)
+
+    def forgetful(self: Operator, *args: Any, **kwargs: Any) -> Delta:
+        delta = real(self, *args, **kwargs)
+        return replace(delta, rows=_without_last(delta.rows)) if self.node.__class__ is kind else delta
+
+    cases = cases_by_node().get(kind, [])
+    assert cases, f"no case has a {kind.__name__}"
+    monkeypatch.setattr(operator, name, forgetful)
+    assert caught(cases) is not None
+
+
+def test_ties_in_another_order_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Source.take
+
+    def backwards(self: Source, *args: Any, **kwargs: Any) -> Delta:
+        delta = real(self, *args, **kwargs)
+        place = delta.rows.schema.get_field_index(POS)
+        turned = pa.array([-value for value in delta.rows.column(POS).to_pylist()], pa.int64())
+        return replace(delta, rows=delta.rows.set_column(place, POS, turned))
+
+    monkeypatch.setattr(Source, "take", backwards)
+    assert caught(cases_by_node()[plans.Order]) is not None
+
+
+def test_a_watermark_that_runs_ahead_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Source.take
+
+    def ahead(self: Source, *args: Any, **kwargs: Any) -> Delta:
+        delta = real(self, *args, **kwargs)
+        return replace(delta, watermark_us=delta.watermark_us + 2_500_000)
+
+    monkeypatch.setattr(Source, "take", ahead)
+    assert caught(cases_by_node()[plans.Order]) is not None
+
+
+@pytest.mark.parametrize("kind", [plans.Order, plans.Group, plans.Latest], ids=lambda kind: kind.__name__)
+def test_state_lost_in_a_restart_is_noticed(kind: type[plans.Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = _OPERATORS[kind]
+    real = operator.load_tables
+
+    def emptied(self: Operator, tables: dict[str, pa.Table]) -> None:
+        real(self, {name: table if table.num_rows == 1 else table.slice(0, 0) for name, table in tables.items()})
+
+    monkeypatch.setattr(operator, "load_tables", emptied)
+    cases = [c for c in cases_by_node()[kind] if any(a.restarts for a in c.arrivals)]
+    assert caught(cases) is not None
+
+
+def test_a_found_case_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = _OPERATORS[plans.WindowAggregate]
+    real = operator.step
+
+    def forgetful(self: Operator, inputs: list[Delta]) -> Delta:
+        delta = real(self, inputs)
+        return replace(delta, rows=_without_last(delta.rows))
+
+    monkeypatch.setattr(operator, "step", forgetful)
+    found = caught(cases_by_node()[plans.WindowAggregate])
+    assert found is not None
+    small = Shrinker(found, judge(found), most_runs=150).run()
+    assert judge(small).kind == "failed"
+    assert len(small.arrivals) <= 3, small
+    assert len(small.query().sql) <= len(found.query().sql)
