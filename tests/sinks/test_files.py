@@ -87,8 +87,20 @@ def test_csv_holds_epoch_milliseconds_and_json_for_nested_values(tmp_path):
 
 def test_hidden_columns_are_left_out(tmp_path):
     with FileSink(tmp_path / "o.jsonl") as sink:
-        sink.write(pa.record_batch({"x": [1], TS: [1], POS: [1], OP: ["upsert"]}))
+        sink.write(pa.record_batch({"x": [1], TS: [1], POS: [1]}))
     assert (tmp_path / "o.jsonl").read_bytes() == b'{"x":1}\n'
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"), [({"x": [1, 2]}, "op"), ({"op": [1, 2]}, "_op"), ({"op": [1, 2], "_op": [3, 4]}, "_op_")]
+)
+def test_a_changes_operation_is_its_last_column(tmp_path, columns, name):
+    rows = pa.record_batch({OP: ["upsert", "delete"], **columns})
+    with FileSink(tmp_path / "o.jsonl", schema=rows.schema) as sink:
+        sink.write(rows)
+    written = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [list(row) for row in written] == [[*columns, name]] * 2
+    assert [row[name] for row in written] == ["upsert", "delete"]
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.csv", "o.parquet", "o.csv.gz"])

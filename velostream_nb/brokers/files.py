@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.brokers.contract import Broker, Output, Reader, Retention, Transaction
-from velostream_nb.brokers.embedded import EmbeddedBroker, check_topic_name
+from velostream_nb.brokers.embedded import EmbeddedBroker
 from velostream_nb.brokers.file_format import file_format, require_file
 from velostream_nb.brokers.file_reader import FileReader, count_records
 from velostream_nb.brokers.text_blocks import BLOCK_BYTES, MAX_RECORD_BYTES
+from velostream_nb.brokers.topic import check_topic_name
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import BrokerError, UnknownTopicError, did_you_mean
 from velostream_nb.core.model import TopicInfo

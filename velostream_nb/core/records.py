@@ -28,6 +28,15 @@ WEIGHT = "__w"
 
 HIDDEN = (TS, POS, OP, WEIGHT)
 
+
+def op_name(names: Sequence[str]) -> str:
+    """What `OP` is called where people see it beside columns of these names: ``op``, or ``_op``, … if that is taken."""
+    name = "op"
+    while name in names:
+        name = f"{name}_" if name.startswith("_") else f"_{name}"
+    return name
+
+
 FAULT = "__fault"
 """Hidden column of typed payloads whose reader met records that are no rows (a line over the limit, a CSV row with too
 many cells): why, in words; NULL for good rows. The codec rejects the others with `RAW` as their bytes."""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from velostream_nb.brokers.contract import Output, Reader, Retention, Transaction
-from velostream_nb.brokers.embedded import EmbeddedBroker
+import pyarrow as pa
+
 from velostream_nb.brokers.file_reader import FileReader
-from velostream_nb.brokers.files import FilesBroker
 from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedError, did_you_mean
 from velostream_nb.core.model import JobState
-from velostream_nb.core.records import RecordSet
+from velostream_nb.core.records import OP
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.intake import BatchSize
 from velostream_nb.jobs.reading import Looker
+from velostream_nb.jobs.run_broker import RunBroker
 from velostream_nb.jobs.runner import Inline
 from velostream_nb.jobs.running import JobSpec, RunningJob
 from velostream_nb.jobs.ticker import Ticker
@@ -31,8 +31,6 @@ from velostream_nb.sql.statements import CreateStream, SetOption, StartJob
 
 BATCH_ROWS = 50_000
 """Records of a source in one tick unless told otherwise."""
-BETWEEN_ROWS = 1_000_000
-"""Records kept of a topic by which one job feeds another; backpressure keeps readers far closer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,80 +132,12 @@ def run_files(
         run.close()
 
 
-class _RunBroker(FilesBroker):
-    """Files to read, sinks to write, and memory for what passes from one job to another.
-
-    Attributes:
-        wanted: by source topic, the columns that are read.
-        between: topics that a job writes and another one reads.
-        sinks: by topic.
-        dropped: topics that had rows nobody wanted.
-    """
-
-    def __init__(self, files: Mapping[str, str | Path], clock: Clock) -> None:
-        inner = EmbeddedBroker(clock, retention=Retention(rows=BETWEEN_ROWS, bytes=None))
-        super().__init__(files, inner=inner)
-        self.wanted: dict[str, set[str]] = {}
-        self.between: set[str] = set()
-        self.sinks: dict[str, FileSink] = {}
-        self.dropped: set[str] = set()
-
-    def reader(
-        self, topic: str, start: str | Mapping[int, int] = "earliest", *, columns: Sequence[str] | None = None
-    ) -> Reader:
-        if columns is None and topic in self.wanted:
-            columns = sorted(self.wanted[topic])
-        return super().reader(topic, start, columns=columns)
-
-    def publish(self, outputs: Sequence[Output]) -> None:
-        self.sink(outputs)
-        kept = self.kept(outputs)
-        if kept:
-            super().publish(kept)
-
-    def transaction(self, topics: Collection[str]) -> Transaction:
-        return _RunTransaction(self, super().transaction(topics))
-
-    def kept(self, outputs: Sequence[Output]) -> list[Output]:
-        """Those that another job reads."""
-        return [output for output in outputs if output.topic in self.between]
-
-    def sink(self, outputs: Sequence[Output]) -> None:
-        """Write what has a sink."""
-        for output in outputs:
-            sink = self.sinks.get(output.topic)
-            if sink is not None:
-                sink.write(output.payload)
-            elif output.topic not in self.between:
-                self.dropped.add(output.topic)
-
-
-class _RunTransaction:
-    """A transaction over what passes between jobs; sinks get their rows when it is committed."""
-
-    def __init__(self, broker: _RunBroker, inner: Transaction) -> None:
-        self._broker = broker
-        self._inner = inner
-        self._outputs: list[Output] = []
-
-    def append(self, outputs: Sequence[Output]) -> list[RecordSet]:
-        self._outputs += outputs
-        return self._inner.append(self._broker.kept(outputs))
-
-    def commit(self, outputs: Sequence[Output] = ()) -> None:
-        self._broker.sink([*self._outputs, *outputs])
-        self._inner.commit(self._broker.kept(outputs))
-
-    def abort(self) -> None:
-        self._inner.abort()
-
-
 class _Run:
     """One run: jobs, files, sinks."""
 
     def __init__(self, sources: Mapping[str, str | Path], batch_rows: int, clock: Clock) -> None:
         self._sources = sources
-        self._broker = _RunBroker(sources, clock)
+        self._broker = RunBroker(sources, clock)
         codec = JsonCodec()
         self._catalog = Catalog(self._broker, codec)
         size = BatchSize(rows=batch_rows, most=batch_rows, target_us=None)
@@ -269,6 +199,8 @@ class _Run:
         schemas = {}
         for job in self._jobs():
             schemas[job.spec.output] = job.engine.output_schema
+            if job.engine.changelog is not None:
+                schemas[job.spec.output] = schemas[job.spec.output].append(pa.field(OP, pa.string()))
             schemas[job.spec.dead_letters] = DEAD_LETTER_COLUMNS
         for topic in sinks:
             if topic not in schemas:

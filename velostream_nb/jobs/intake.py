@@ -302,7 +302,7 @@ class Intake:
         for job, runs in feed.decode(self._codec, sets, self._clock.now_us()).items() if sets else ():
             cut.batches.setdefault(job, {}).setdefault(feed.topic, []).extend(runs)
 
-    def _guarded(self, feed: Feed, cut: Cut, read: Callable[[], None]) -> None:
+    def _guarded(self, feed: Feed, cut: Cut, read: Callable[[], object]) -> None:
         """Read from one feed; what it raises takes its jobs off all their feeds, and nobody else's."""
         if not feed.wanted:  # its last job was taken off a moment ago, in this very tick
             return

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.brokers.contract import Output
-from velostream_nb.core.records import HIDDEN, OP, POS, TS
+from velostream_nb.core.records import HIDDEN, OP, POS, TS, op_name
 from velostream_nb.core.schema import StreamSchema, guess_time_column
-from velostream_nb.jobs.tombstones import op_name, record_keys
+from velostream_nb.jobs.tombstones import record_keys
 
 
 def output_schema(columns: pa.Schema, key: Sequence[str], changelog: str | None = None) -> StreamSchema:

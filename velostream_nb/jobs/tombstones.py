@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.codecs.keys import key_of_text, texts_of_keys
 from velostream_nb.core.errors import SchemaError
-from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, unpack_position
+from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, op_name, unpack_position
 from velostream_nb.core.schema import StreamSchema
 
 SEPARATOR = "|"
@@ -101,11 +101,6 @@ def to_raw(payload: pa.RecordBatch, codec: Codec, schema: StreamSchema) -> pa.Bi
     if schema.changelog == "retract":
         return codec.encode(rows.append_column(op_name(rows.schema.names), op))
     return pc.if_else(pc.equal(op, "delete"), pa.scalar(None, pa.binary()), codec.encode(rows))
-
-
-def op_name(names: Sequence[str]) -> str:
-    """What the operation is called beside columns of these names: ``op``, or `OP` where the user has an ``op``."""
-    return OP if "op" in names else "op"
 
 
 def _parts(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from velostream_nb.brokers.file_format import file_format
 from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.codecs.json_encode import column_texts, times_ms
 from velostream_nb.core.errors import ConfigError, SchemaError
-from velostream_nb.core.records import HIDDEN
+from velostream_nb.core.records import HIDDEN, OP, op_name
 
 _PARQUET_GROUP_ROWS = 131_072
 
@@ -32,7 +32,8 @@ class FileSink:
     """Writes rows to a file under a temporary name beside it; `close` gives it its own, replacing what was there.
 
     So a crash leaves no half file that looks whole. As a context manager it closes, or aborts when an error passes.
-    Timestamps are epoch milliseconds in JSON and CSV and timestamps in Parquet; hidden columns are left out.
+    Timestamps are epoch milliseconds in JSON and CSV and timestamps in Parquet; hidden columns are left out, but for
+    a changelog's operation, which is the last column (`core.records.op_name`).
 
     Args:
         path: ends in .jsonl, .ndjson, .json, .csv, .tsv (these also with .gz) or .parquet.
@@ -68,7 +69,7 @@ class FileSink:
     def write(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Append rows. SchemaError when their columns are not those of before."""
         for batch in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
-            batch = batch.select([name for name in batch.schema.names if name not in HIDDEN])
+            batch = _user_rows(batch)
             if self._schema is None:
                 self._schema = _user_schema(batch.schema)
             elif batch.schema.names != self._schema.names:
@@ -132,7 +133,15 @@ class FileSink:
 
 
 def _user_schema(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([field for field in schema if field.name not in HIDDEN])
+    fields = [field for field in schema if field.name not in HIDDEN]
+    if OP in schema.names:
+        fields.append(pa.field(op_name(schema.names), pa.string()))
+    return pa.schema(fields)
+
+
+def _user_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
+    rows = batch.select([name for name in batch.schema.names if name not in HIDDEN])
+    return rows.append_column(op_name(batch.schema.names), batch.column(OP)) if OP in batch.schema.names else rows
 
 
 class _JsonLines:
