@@ -62,6 +62,9 @@ def unnest_subqueries(planner: Planner, select: exp.Select, ctes: Ctes) -> exp.S
 class Block:
     """One SELECT on its way to having no subqueries in its expressions.
 
+    Args:
+        local: the WITH parts in sight that the planner has not planned yet: those written inside of a subquery.
+
     Attributes:
         select: the SELECT, changed in place.
         names: what names mean in it.
@@ -73,7 +76,7 @@ class Block:
     ) -> None:
         self.planner = planner
         self.resolver = resolver
-        self.local = resolver.local(select, local)
+        self.local = local
         self.select = split_groups(planner, resolver, select, self.local) if needs_split(select) else select
         self.names = resolver.names(self.select, self.local)
         self.joined = Joined({alias for alias, _ in self.names.inputs})
@@ -193,7 +196,8 @@ class Block:
         query = self._bare(query)
         self._mark(query)
         if is_outer(query) and isinstance(query, exp.Select) and any(has_query(e) for e in expressions_of(query)):
-            query = Block(self.planner, self.resolver, query, self.local, (self.names, *self._outers)).build()
+            local = self.resolver.local(query, self.local)
+            query = Block(self.planner, self.resolver, query, local, (self.names, *self._outers)).build()
             self._mark(query)
         inner = Inner(query, self.joined.number(), self.names, self.resolver, self.local, self.planner.refuse)
         inner.open()
