@@ -1,0 +1,28 @@
+-- construct: GROUP BY without a window
+-- No group: one row, there from the first tick on.
+CREATE STREAM trades (symbol VARCHAR, venue VARCHAR, qty BIGINT, price DOUBLE, timestamp TIMESTAMP);
+START JOB j AS SELECT count(*) AS n, sum(qty) AS qty, max(price) AS top FROM trades;
+
+-- step
+-- in trades:
+--| {"symbol": "A", "venue": "X", "qty": 10, "price": 1.5, "timestamp": "2024-01-01 00:00:01"}
+--| {"symbol": "B", "venue": "X", "qty": 5, "price": 2.0, "timestamp": "2024-01-01 00:00:02"}
+--| {"symbol": "A", "venue": "Y", "qty": 10, "price": 1.5, "timestamp": "2024-01-01 00:00:02"}
+-- out j:
+--| {"op": "upsert", "n": 3, "qty": 25, "top": 2.0}
+
+-- step
+-- in trades:
+--| {"symbol": "A", "venue": "X", "qty": -10, "price": null, "timestamp": "2024-01-01 00:00:04"}
+--| {"symbol": null, "venue": "Y", "qty": 7, "price": 3.5, "timestamp": "2024-01-01 00:00:03"}
+-- out j:
+--| {"op": "upsert", "n": 5, "qty": 22, "top": 3.5}
+
+-- step
+-- in trades:
+--| {"symbol": "B", "venue": "Y", "qty": 5, "price": 2.0, "timestamp": "2024-01-01 00:00:05"}
+--| {"symbol": "A", "venue": "X", "qty": 0, "price": 9.0, "timestamp": "2024-01-01 00:00:06"}
+-- out j:
+--| {"op": "upsert", "n": 7, "qty": 27, "top": 9.0}
+
+-- final

@@ -1,0 +1,31 @@
+-- construct: 'changelog' = 'retract'
+CREATE STREAM trades (symbol VARCHAR, venue VARCHAR, qty BIGINT, price DOUBLE, timestamp TIMESTAMP);
+START JOB j AS SELECT symbol, sum(qty) AS qty FROM trades GROUP BY symbol WITH ('changelog' = 'retract');
+
+-- step
+-- in trades:
+--| {"symbol": "A", "venue": "X", "qty": 10, "price": 1.5, "timestamp": "2024-01-01 00:00:01"}
+--| {"symbol": "B", "venue": "X", "qty": 5, "price": 2.0, "timestamp": "2024-01-01 00:00:02"}
+--| {"symbol": "A", "venue": "Y", "qty": 10, "price": 1.5, "timestamp": "2024-01-01 00:00:02"}
+-- out j:
+--| {"op": "insert", "symbol": "A", "qty": 20}
+--| {"op": "insert", "symbol": "B", "qty": 5}
+
+-- step
+-- in trades:
+--| {"symbol": "A", "venue": "X", "qty": -10, "price": null, "timestamp": "2024-01-01 00:00:04"}
+--| {"symbol": null, "venue": "Y", "qty": 7, "price": 3.5, "timestamp": "2024-01-01 00:00:03"}
+-- out j:
+--| {"op": "delete", "symbol": "A", "qty": 20}
+--| {"op": "insert", "symbol": "A", "qty": 10}
+--| {"op": "insert", "symbol": null, "qty": 7}
+
+-- step
+-- in trades:
+--| {"symbol": "B", "venue": "Y", "qty": 5, "price": 2.0, "timestamp": "2024-01-01 00:00:05"}
+--| {"symbol": "A", "venue": "X", "qty": 0, "price": 9.0, "timestamp": "2024-01-01 00:00:06"}
+-- out j:
+--| {"op": "delete", "symbol": "B", "qty": 5}
+--| {"op": "insert", "symbol": "B", "qty": 10}
+
+-- final
