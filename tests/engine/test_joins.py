@@ -164,9 +164,9 @@ CASES: dict[str, str | tuple[str, str]] = {
     ),
     "brackets first": (
         "SELECT a.x, b.x AS y, c.x AS z FROM (a SEMI JOIN c ON a.ts = c.ts) RIGHT JOIN b ON a.k = b.k AND a.ts = b.ts, c "
-        "WHERE c.k = b.k AND c.ts = b.ts",
+        "WHERE c.ts = b.ts",
         "SELECT a.x, b.x AS y, c.x AS z FROM (SELECT * FROM a SEMI JOIN c ON a.ts = c.ts) a "
-        "RIGHT JOIN b ON a.k = b.k AND a.ts = b.ts, c WHERE c.k = b.k AND c.ts = b.ts",
+        "RIGHT JOIN b ON a.k = b.k AND a.ts = b.ts, c WHERE c.ts = b.ts",
     ),
     "joins of CTEs and subqueries": (
         "WITH big AS (SELECT k, x * 2 AS d, ts FROM a WHERE x > 3) SELECT big.d, s.x FROM big "
