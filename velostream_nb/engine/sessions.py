@@ -114,7 +114,7 @@ class Pieces(Operator):
         of_keys = f", {self._order}" if self._order else ""
         late = f"__wm > {WATERMARK_MIN_US}"
         # a key's pieces in the order of their starts: one begins a session when it is past the reach of all before it
-        ordered = f"PARTITION BY {late}{of_keys} ORDER BY __start, __last"
+        ordered = f"PARTITION BY {late}{of_keys} ORDER BY __start, __last, __row"
         reach = f"max(__last) OVER ({ordered} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
         first = f"CASE WHEN NOT {late} AND __start - {self.node.gap_us} <= {reach} THEN 0 ELSE 1 END AS __first"
         code = f"dense_rank() OVER (ORDER BY {self._order})" if self._order else "1::BIGINT"
