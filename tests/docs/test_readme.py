@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import velostream_nb as velo
+from tests.golden.case import constructs_table
 from velostream_nb.cli.app import velo as command_group
 from velostream_nb.cli.reference import markdown
 from velostream_nb.core.settings import SETTINGS
@@ -34,7 +35,12 @@ def verbs_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"options": options_table, "verbs": verbs_table, "commands": lambda: markdown(command_group)}
+TABLES = {
+    "options": options_table,
+    "verbs": verbs_table,
+    "commands": lambda: markdown(command_group),
+    "constructs": constructs_table,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

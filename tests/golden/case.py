@@ -253,3 +253,16 @@ def _tidy(lines: object) -> str:
 def all_cases() -> list[Case]:
     """Every file, by path."""
     return [read_case(path) for path in sorted(ROOT.glob("*/*.sql"))]
+
+
+def constructs_table() -> str:
+    """README's table: a row a construct, with how many cases show it, and whether they show more than its refusal."""
+    found: dict[str, list[Case]] = {}
+    for case in all_cases():
+        found.setdefault(case.construct, []).append(case)
+    lines = ["| construct | supported | golden cases |", "| --- | --- | --- |"]
+    for construct, cases in sorted(found.items(), key=lambda item: item[0].lower()):
+        refused = all(case.refuses for case in cases)
+        lines.append(f"| {construct} | {'refused, with a rewrite' if refused else 'yes'} | {len(cases)} |")
+    lines.append(f"| all | | {sum(map(len, found.values()))} |")
+    return "\n".join(lines)
