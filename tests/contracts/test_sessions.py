@@ -444,6 +444,113 @@ def test_a_changelog_is_folded_by_its_key_unless_asked(s: SessionLike) -> None:
     assert s.frames({"latest": None})["latest"].rows.column_names == ["symbol", "volume"]
 
 
+LIMITS = "CREATE TABLE limits (trader VARCHAR, desk BIGINT, most DOUBLE NOT NULL, PRIMARY KEY (trader, desk))"
+
+
+def limit(trader: str, desk: int, most: float) -> dict[str, object]:
+    return {"trader": trader, "desk": desk, "most": most}
+
+
+def test_rows_of_a_table_are_replaced_and_deleted_by_their_key(s: SessionLike) -> None:
+    s.sql(LIMITS)
+    s.sql("START JOB sums AS SELECT trader, SUM(most) AS most, COUNT(*) AS n FROM limits GROUP BY trader")
+    s.produce("limits", [limit("A", 1, 10.0), limit("A", 2, 20.0), limit("B", 1, 5.0)])
+    assert s.produce("limits", [limit("A", 1, 11.0)]) == 1
+    s.drain()
+    assert rows(s.read("limits")) == [("A", 1, 11.0), ("A", 2, 20.0), ("B", 1, 5.0)]
+    assert rows(s.read("sums")) == [("A", 31.0, 2), ("B", 5.0, 1)]
+    assert s.produce("limits", [{"trader": "A", "desk": 1}, {"trader": "X", "desk": 9}], op="delete") == 2
+    assert s.produce("limits", pd.DataFrame([{"trader": "B", "desk": 1, "most": 0.0}]), op="delete") == 1
+    s.drain()
+    assert rows(s.read("limits")) == rows(s.query("SELECT * FROM limits")) == [("A", 2, 20.0)]
+    assert rows(s.read("sums")) == [("A", 20.0, 1)]
+    changes = s.read("limits", changelog=True).to_pylist()
+    assert [row["op"] for row in changes] == ["upsert"] * 4 + ["delete"] * 3
+    assert changes[-1] == {"trader": "B", "desk": 1, "most": None, "op": "delete"}
+    s.produce("limits", [limit("B", 1, 7.0)])
+    s.drain()
+    assert rows(s.read("sums")) == [("A", 20.0, 1), ("B", 7.0, 1)]
+
+
+def test_a_delete_names_its_key_and_only_tables_take_it(s: SessionLike) -> None:
+    s.sql(LIMITS)
+    for wrong in ([{"trader": "A"}], [{"trader": "A", "desk": None}], pa.table({"desk": [1]}), [b"A|1"]):
+        with pytest.raises(SchemaError, match=r"does not name its|not raw records") as caught:
+            s.produce("limits", wrong, op="delete")
+        assert '[{"trader": …, "desk": …}]' in (caught.value.hint or "")
+    s.sql("CREATE STREAM trades (symbol VARCHAR, price DOUBLE)")
+    with pytest.raises(UnsupportedError, match="'trades' cannot be deleted"):
+        s.produce("trades", [{"symbol": "A"}], op="delete")
+    assert s.produce("limits", [], op="delete") == 0
+    assert s.read("limits").num_rows == 0
+
+
+def test_frames_of_a_changelog_give_what_stands_and_what_went(s: SessionLike) -> None:
+    s.sql(LIMITS)
+    s.produce("limits", [limit("A", 1, 10.0), limit("A", 1, 11.0), limit("B", 1, 5.0)])
+    frame = s.frames({"limits": None})["limits"]
+    assert (frame.changelog, frame.key, frame.total) == ("upsert", ("trader", "desk"), 3)
+    assert rows(frame.rows) == [("A", 1, 11.0), ("B", 1, 5.0)]
+    s.produce("limits", [{"trader": "B", "desk": 1}], op="delete")
+    s.produce("limits", [limit("A", 1, 12.0)])
+    again = s.frames({"limits": frame.next})["limits"]
+    assert rows(again.rows) == [("A", 1, 12.0)]
+    assert again.deleted is not None
+    assert again.deleted.to_pylist() == [{"trader": "B", "desk": 1}]
+    s.produce("trades", trades(3))
+    plain = s.frames({"trades": None})["trades"]
+    assert (plain.changelog, plain.key, plain.deleted) == (None, (), None)
+
+
+def test_a_bag_of_rows_is_read_as_one(s: SessionLike) -> None:
+    s.sql("CREATE STREAM trades (symbol VARCHAR, price DOUBLE, volume BIGINT, timestamp TIMESTAMP)")
+    s.sql("START JOB counts AS SELECT symbol, COUNT(*) AS n FROM trades GROUP BY symbol")
+    s.sql("START JOB parity AS SELECT n % 2 AS odd FROM counts WITH ('changelog' = 'retract')")
+    s.sql("START JOB odd AS SELECT SUM(odd) AS odd, COUNT(*) AS symbols FROM parity")
+    for symbols, expected in [("AB", [1, 1]), ("A", [0, 1]), ("B", [0, 0]), ("ABA", [0, 1])]:
+        s.produce("trades", [{"symbol": symbol, "timestamp": START_MS} for symbol in symbols])
+        s.drain()
+        assert rows(s.read("parity")) == [(odd,) for odd in expected]
+        assert rows(s.read("odd")) == [(sum(expected), 2)]
+    frame = s.frames({"parity": None})["parity"]
+    assert (frame.changelog, frame.key) == ("retract", ())
+    assert rows(frame.rows) == rows(s.read("parity"))
+    assert {row["op"] for row in s.read("parity", changelog=True).to_pylist()} == {"insert", "delete"}
+
+
+def test_a_state_begun_anew_replaces_what_stood_in_its_topic(s: SessionLike) -> None:
+    s.sql("CREATE STREAM trades (symbol VARCHAR, price DOUBLE, volume BIGINT, timestamp TIMESTAMP)")
+    s.sql("START JOB bag AS SELECT COUNT(*) AS n FROM trades GROUP BY symbol WITH ('changelog' = 'retract')")
+    s.produce("trades", trades(10))
+    s.drain()
+    before = s.read("bag", changelog=True).num_rows
+    for _ in range(2):
+        s.control("bag", "restart")
+        s.drain()
+        assert rows(s.read("bag")) == [(5,), (5,)]
+    assert s.read("bag", changelog=True).num_rows == before  # nothing has changed
+    s.control("bag", "restart")
+    s.produce("trades", trades(1))
+    s.drain()
+    assert rows(s.read("bag")) == [(5,), (6,)]
+
+
+def test_late_rows_may_go_to_the_dead_letters(s: SessionLike) -> None:
+    s.sql("CREATE STREAM trades (symbol VARCHAR, price DOUBLE, volume BIGINT, timestamp TIMESTAMP)")
+    s.sql(WINDOWS + " WITH ('late.data' = 'dead_letter')")
+    s.produce("trades", trades(25))
+    s.drain()
+    s.produce("trades", trades(2))
+    s.drain()
+    letters = s.read("windows.dlq").to_pylist()
+    assert [(d["job"], d["topic"], d["partition"], d["offset"]) for d in letters] == [
+        ("windows", "trades", 0, 25),
+        ("windows", "trades", 0, 26),
+    ]
+    assert all("late" in d["reason"] or "watermark" in d["reason"] for d in letters)
+    assert s.job_info("windows").late == 2
+
+
 def test_frames_give_what_is_new_and_say_what_was_skipped(s: SessionLike) -> None:
     assert s.frames({"trades": None})["trades"].rows.num_rows == 0
     s.produce("trades", trades(10))

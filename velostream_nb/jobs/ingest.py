@@ -10,7 +10,7 @@ import pyarrow as pa
 from velostream_nb.brokers.contract import Output
 from velostream_nb.codecs.ingest import rows_to_payloads
 from velostream_nb.core.errors import ConfigError, SchemaError, UnsupportedError
-from velostream_nb.core.records import OP, Payload
+from velostream_nb.core.records import FAULT, OP, RAW, Payload
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.tombstones import record_key, record_keys
 
@@ -44,6 +44,7 @@ def to_deletes(topic: str, rows: Any, schema: StreamSchema | None) -> list[Outpu
         for name in schema.key:
             if name not in payload.schema.names or payload.column(name).null_count:
                 raise SchemaError(f"a row to delete does not name its {name}", hint=_key_hint(schema))
+        payload = payload.select([name for name in payload.schema.names if name in (*said, FAULT, RAW)])
         payload = payload.append_column(OP, pa.array(["delete"] * payload.num_rows, pa.string()))
         outputs.append(Output(topic, payload, record_keys(payload, schema.key)))
     return outputs
