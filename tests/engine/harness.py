@@ -194,12 +194,28 @@ def fold(rows: Sequence[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str,
     for row in rows:
         change = dict(row)
         op = change.pop(OP)
-        identity = tuple(change[k] for k in key)
+        identity = tuple(_frozen(change[k]) for k in key)
         if op == "delete":
             state.pop(identity, None)
         else:
             state[identity] = change
     return list(state.values())
+
+
+def _frozen(value: Any) -> Any:
+    """A value of any type as a key: every NaN is one, nested values have parts."""
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    if isinstance(value, pa.MonthDayNano):
+        return _interval(value)
+    if isinstance(value, dict):
+        return tuple((name, _frozen(item)) for name, item in value.items())
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _interval(value: Any) -> tuple[str, int]:
+    """Intervals are equal where DuckDB finds them so: a month is 30 days, whichever of them stands for the group."""
+    return "interval", ((value.months * 30 + value.days) * 86_400 * 10**9 + value.nanoseconds) // 1_000
 
 
 def comparable(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -210,6 +226,8 @@ def comparable(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, pa.MonthDayNano):
+        return _interval(value)
     if isinstance(value, Decimal):
         value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float):
