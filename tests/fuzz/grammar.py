@@ -40,11 +40,15 @@ def query(draw: Draw) -> Query:
     relation = any_relation(context, depth=1 + draw.below(3))
     if relation.named:
         relation = project(context, relation)
+    emit = ""
+    if context.live is not None and context.live[0] is relation and draw.chance(30):
+        emit = " EMIT CHANGES"
+        relation = replace(relation, prefix=context.live[1], changes=True).tagged("EMIT CHANGES of windows")
     ctes = f"WITH {', '.join(context.ctes)} " if context.ctes else ""
     oracle = f"SELECT {', '.join(relation.columns)} FROM ({relation.oracle})"
     tags = (*relation.tags, *(["CTE"] if ctes else []))
     topics = tuple(sorted(context.topics))
-    return Query(ctes + relation.sql, oracle, relation.prefix, topics, context.tables_first, tags)
+    return Query(ctes + relation.sql + emit, oracle, relation.prefix, topics, context.tables_first, tags)
 
 
 def any_relation(context: Context, depth: int) -> Relation:

@@ -54,6 +54,8 @@ class Context:
     count: int = 0
     topics: set[str] = field(default_factory=set)
     tables_first: bool = False
+    live: tuple[Relation, bool] | None = None
+    """The last aggregate of windows, and whether its rows have a batch answer over every prefix."""
 
     def name(self, prefix: str) -> str:
         self.count += 1

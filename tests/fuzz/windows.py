@@ -90,7 +90,7 @@ def windowed(context: Context, source: Relation) -> Relation:
     rows = oracle.replace("{}", f"({source.oracle})")
     columns = {**{k: usable[k] for k in keys}, "window_start": TIME, "window_end": TIME}
     columns |= {name: gives for _, gives, name in made}
-    return Relation(
+    relation = Relation(
         sql,
         f"SELECT {shown}, __e AS __ts FROM ({rows}) GROUP BY {', '.join([*by, '__s', '__e'])}{having}",
         columns,
@@ -100,3 +100,5 @@ def windowed(context: Context, source: Relation) -> Relation:
         apart=None if rollup else tuple(keys),
         tags=source.tags,
     ).tagged(kind, *(["ROLLUP"] if rollup else []))
+    context.live = relation, source.prefix
+    return relation
