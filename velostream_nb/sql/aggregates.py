@@ -40,10 +40,10 @@ MACROS = {
     "wavg": "(sum({0} * {1}) / sum(CASE WHEN {0} IS NOT NULL THEN {1} ELSE 0 END))",
     "json_group_array": f"CAST('[' || string_agg({_JSON_OF}, ',') || ']' AS JSON)",
     "json_group_object": (
-        "CAST('{{' || string_agg(to_json(CAST({0} AS VARCHAR)) || ':' || "
-        "CASE WHEN {1} IS NULL THEN CAST('null' AS JSON) ELSE to_json({1}) END, ',') || '}}' AS JSON)"
+        "CAST('{{' || string_agg(CASE WHEN {0} IS NULL THEN error('json_group_object key cannot be NULL') "
+        "ELSE to_json(CAST({0} AS VARCHAR)) END || ':' || CASE WHEN {1} IS NULL THEN CAST('null' AS JSON) ELSE to_json({1}) END, ',') || '}}' AS JSON)"
     ),
-    "json_group_structure": "json_structure(json_group_array({0}))",
+    "json_group_structure": "(json_structure(json_group_array({0})) -> 0)",
 }
 """What DuckDB itself makes of its aggregate macros; as written they would take no FILTER and give no state."""
 

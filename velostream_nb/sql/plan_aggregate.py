@@ -322,6 +322,9 @@ class _Aggregation:
         return tree.copy().transform(visit)
 
     def _aggregate(self, call: exp.Expr) -> str:
+        own = next((c for c in call.find_all(exp.Column) if _is_window_column(c)), None)
+        if own is not None:
+            self.planner.refuse(f"{own.name} inside of an aggregate", f"write it beside: SELECT {own.name}, …", own)
         try:
             ordered, mergeable = ordered_call(call, None if self.node.changes else self.node.pos)
         except UnsupportedError as error:

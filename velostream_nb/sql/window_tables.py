@@ -78,7 +78,7 @@ def annotate_rows(table: exp.Expr, window: WindowCall, source: str) -> None:
     size, offset = window.numbers
     time = exp.column(window.time.this.copy())
     origin = exp.cast(exp.Literal.string(_origin(offset)), "TIMESTAMP")
-    start = exp.Anonymous(this="TIME_BUCKET", expressions=[_interval(size), time, origin])
+    start = exp.DateBin(this=_interval(size), expression=time, unit=origin)
     end = exp.Add(this=start.copy(), expression=_interval(size))
     inner = exp.select(exp.Star(), exp.alias_(start, "window_start"), exp.alias_(end, "window_end"))
     name = table.alias_or_name
