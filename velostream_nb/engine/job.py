@@ -15,9 +15,11 @@ from velostream_nb.core.functions import Function, called
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import HIDDEN, OP, Decoded, Rejected
 from velostream_nb.engine.asof_join import AsofJoin
+from velostream_nb.engine.carried import Carried
 from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
+from velostream_nb.engine.ended import Ended
 from velostream_nb.engine.groups import Group
 from velostream_nb.engine.interval_join import IntervalJoin
 from velostream_nb.engine.isolate import isolated_step
@@ -26,7 +28,9 @@ from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats
 from velostream_nb.engine.numbers import shown_field, whole_numbers
-from velostream_nb.engine.ordered import Order, Over, Running
+from velostream_nb.engine.ordered import Order
+from velostream_nb.engine.over import Over
+from velostream_nb.engine.running import Running
 from velostream_nb.engine.stateless import Project, Source
 from velostream_nb.engine.table_join import TableJoin
 from velostream_nb.engine.tables import Table
@@ -38,6 +42,8 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.Project: Project,
     plans.Order: Order,
     plans.Running: Running,
+    plans.Carried: Carried,
+    plans.Ended: Ended,
     plans.Over: Over,
     plans.WindowAggregate: WindowAggregate,
     plans.IntervalJoin: IntervalJoin,

@@ -95,47 +95,132 @@ class Order(Node):
     """Holds rows until the watermark has passed them, then emits them by (event time, position).
 
     Attributes:
-        strict: rows at the watermark itself wait too, because a frame counts its peers (RANGE).
+        strict: rows at the watermark itself wait too, because a frame counts its peers (RANGE, GROUPS, tie breakers).
+        unit_us: rows in one unit of event time are peers; a strict order holds them until their unit has passed.
     """
 
     strict: bool
+    unit_us: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """An aggregate over everything up to the current row: ``call`` is DuckDB's, ``name`` the column it makes."""
+    """A window function whose frame starts at the first row of its partition: ``call`` makes the column ``name``.
+
+    Attributes:
+        call: DuckDB's function, as it is shown.
+        kind: how its value is carried from tick to tick: 'count', 'sum', 'min', 'max', 'avg', 'row_number', 'rank' or
+            'dense_rank' as a value, 'state' as an aggregate state of DuckDB's.
+        order: SQL of the order, event time first; with the positions last, unless `peers`.
+        peers: rows that are equal in `order` share one value (RANGE); otherwise each has its own (ROWS).
+        argument: what it aggregates; '' when that is rows.
+        where: its FILTER, or ''.
+    """
 
     name: str
     call: str
-    partition: tuple[str, ...]
+    kind: str
+    order: tuple[str, ...]
     peers: bool
-    """True: rows with equal event time share one value (RANGE); False: row by row (ROWS)."""
+    argument: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Running(Node):
-    """OVER with an unbounded frame: adds one column a call. Needs ordered input."""
+    """OVER with an unbounded frame, one partitioning: adds one column a call. Needs ordered input.
 
+    The calls of a `Running` itself are all of kind 'state'.
+
+    Attributes:
+        strict: some call needs all rows of a unit of event time (`unit_us`) at once.
+        ends: column of the partition that says when it is over: no row with ``TS >= ends`` is in it. None: never.
+    """
+
+    partition: tuple[str, ...]
     calls: tuple[RunningCall, ...]
+    strict: bool
+    unit_us: int = 1
+    ends: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Carried(Running):
+    """The same for calls whose value is all that must be remembered; none is of kind 'state'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a window function looks from the row at hand, within its partition.
+
+    Attributes:
+        kind: what `before` and `after` count: 'rows'; 'groups' of rows of one unit of event time; 'time', those units.
+        before: so far back.
+        after: so far ahead; negative when the frame ends before the row (for 'time' only).
+        loose: rows of one unit of event time have an order of their own, so it takes all of them to answer for one.
+        unit_us: the unit of event time.
+        counted: boolean column: the rows that `first`, `beyond` and `ahead` count; None: all.
+        first: so many rows from the start of the partition on.
+        beyond: so many rows further back than `before`.
+        ahead: so many rows ahead.
+        ends: as in `Running`.
+    """
+
+    partition: tuple[str, ...]
+    kind: str = "rows"
+    before: int = 0
+    after: int = 0
+    loose: bool = False
+    unit_us: int = 1
+    counted: str | None = None
+    first: int = 0
+    beyond: int = 0
+    ahead: int = 0
+    ends: str | None = None
+
+    @property
+    def peers(self) -> bool:
+        """Must all rows of the current row's unit of event time be there?"""
+        return self.loose or self.kind == "groups" or (self.kind == "time" and self.after >= 0)
+
+    @property
+    def waits(self) -> bool:
+        """Does a row wait for rows after its own event time?"""
+        return self.after > 0 or self.ahead > 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Over(Node):
-    """OVER with bounded frames. Needs ordered input.
+    """OVER with frames that reach so far and no further. Needs ordered input.
+
+    A row is given once all of its frames are complete; event time is held back to the oldest row that waits.
 
     Attributes:
         items: (expression, output name); window functions in them are ordered by TS and positions already.
         qualify: condition on the rows, window functions allowed, or None.
-        windows: the WINDOW clause, or ''.
-        keeps: (partition columns, rows to keep) per distinct partitioning.
-        keep_us: rows this much older than the watermark stay, for RANGE frames.
+        reaches: how far the window functions look, each once.
     """
 
     items: tuple[tuple[str, str], ...]
     qualify: str | None
-    windows: str
-    keeps: tuple[tuple[tuple[str, ...], int], ...]
-    keep_us: int
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Ended(Node):
+    """OVER partitions that come to an end: rows wait until theirs is over, and are answered together.
+
+    Columns: those of the input, then one a window function. Event time is held back to the oldest row that waits.
+
+    Attributes:
+        windows: (window function, column name).
+        ends: column: no row with ``TS >= ends`` belongs to the row's partitions.
+        by: the expression behind `ends`, for people.
+    """
+
+    windows: tuple[tuple[str, str], ...]
+    ends: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,47 +1,34 @@
-"""OVER: window functions over event-time order, by what each frame must remember."""
+"""OVER: window functions, by what each must remember and wait for.
+
+Over rows in event-time order a window function is a running value (`plan.Running`, `plan.Carried`), a look at the rows
+near by (`plan.Over`), or a look at running values. Over partitions that end it is whatever DuckDB has (`plan.Ended`). A
+rank that only picks the best rows makes a changelog of them (`plan_over_top`); window functions of a changelog are
+answered anew for the partitions that change (`plan_over_changes`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from velostream_nb.core.records import TS
-from velostream_nb.sql.bounds import interval_us
-from velostream_nb.sql.plan import Latest, Node, Over, Running, RunningCall
-from velostream_nb.sql.scope import conjoin, conjuncts, inlined, is_column, named, text
+from velostream_nb.core.errors import UnsupportedError
+from velostream_nb.sql.plan import Carried, Ended, Node, Order, Over, Reach, Running, RunningCall
+from velostream_nb.sql.plan_over_call import RUN, Calls, Partition, Step, in_frame_order, name_of
+from velostream_nb.sql.plan_over_changes import plan_over_changes
+from velostream_nb.sql.plan_over_frame import Ordering
+from velostream_nb.sql.plan_over_top import RankLimit, rank_limit, top
+from velostream_nb.sql.scope import conjoin, conjuncts, inlined, named, text
+from velostream_nb.sql.spread import retimed
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
-
-_SHIFTS = (exp.Lag, exp.Lead)
-_RANKS = {
-    "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE",
-}  # fmt: skip
 
 
 def has_window(tree: exp.Expr) -> bool:
     """Does the expression contain a window function?"""
     return tree.find(exp.Window) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What a window function needs.
-
-    Attributes:
-        rows: rows before the current one, None when the frame is not bounded by rows.
-        span_us: how far back a RANGE frame reaches, None for ROWS.
-        running: the frame starts at the first row ever.
-        peers: rows of equal event time count as one (RANGE).
-    """
-
-    rows: int | None = None
-    span_us: int | None = None
-    running: bool = False
-    peers: bool = False
 
 
 def plan_over(
@@ -53,256 +40,251 @@ def plan_over(
     windows: list[exp.Expr],
 ) -> Node:
     """Plan the window functions of a block; `items`, conditions and WINDOW definitions are bound already."""
-    latest = _latest(planner, node, items, where, qualify)
-    if latest is not None:
-        return latest
-    return _OverPlan(planner, node, {w.name.lower(): w for w in windows}).build(items, where, qualify)
+    definitions = {w.name.lower(): w for w in windows}
+    items = [(_defined(planner, e, definitions), name) for e, name in items]
+    qualify = [_defined(planner, q, definitions) for q in qualify]
+    for tree in (*(e for e, _ in items), *qualify):
+        for window in tree.find_all(exp.Window):
+            if any(has_window(child) for child in window.iter_expressions()):
+                planner.refuse("a window function inside another one", "compute the inner one in a CTE", window)
+    # the filter runs before the SELECT list is there: its names stand for what they are computed from
+    where = [inlined(c, items) for c in where]
+    if node.changes:
+        return plan_over_changes(planner, node, items, where, qualify)
+    return _Block(planner, node, items, where, [c for q in qualify for c in conjuncts(q)]).build()
 
 
-def _latest(planner: Planner, node: Node, items: Items, where: list[exp.Expr], qualify: list[exp.Expr]) -> Node | None:
-    """``QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY time DESC) = 1``, alone: the newest row per key."""
-    if len(qualify) != 1 or any(has_window(e) for e, _ in items):
-        return None
-    condition = qualify[0].unnest()
-    if not isinstance(condition, (exp.EQ, exp.LTE)) or condition.right.name != "1":
-        return None
-    window = condition.left.unnest()
-    if not isinstance(window, exp.Window) or not isinstance(window.this, exp.RowNumber):
-        return None
-    order = window.args["order"].expressions if window.args.get("order") else []
-    if len(order) != 1 or not order[0].args.get("desc") or is_column(order[0].this, node.time) is None:
-        return None
-    keys = [is_column(p, node.columns) for p in window.args.get("partition_by") or []]
-    names = {is_column(e, node.columns): name for e, name in items}
-    missing = [k for k in keys if k is None or k not in names]
-    if missing or not keys:
-        planner.refuse(
-            "the newest row per key needs its key columns in the SELECT list",
-            "PARTITION BY plain columns and select each of them",
-            window,
-        )
-    projected = planner.project(node, items, where)
-    key = tuple(names[k] for k in keys)
-    return Latest(inputs=(projected,), columns=projected.columns, pos=(), time={}, changes=True, key=key, keys=key)
+def _defined(planner: Planner, tree: exp.Expr, definitions: dict[str, exp.Expr]) -> exp.Expr:
+    """``OVER w`` and ``OVER (w …)`` with the definition of w filled in."""
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        while isinstance(node, exp.Window) and node.alias:
+            definition = definitions.get(node.alias.lower())
+            if definition is None:
+                planner.refuse(f"unknown window {node.alias!r}", "define it with WINDOW name AS (…)", node)
+            node.set("alias", definition.args.get("alias") if definition.alias != node.alias else None)
+            for part in ("partition_by", "order", "spec"):
+                if not node.args.get(part) and definition.args.get(part):
+                    value = definition.args[part]
+                    node.set(part, [v.copy() for v in value] if isinstance(value, list) else value.copy())
+        return node
+
+    return tree.copy().transform(visit, copy=False)
 
 
-class _OverPlan:
-    def __init__(self, planner: Planner, node: Node, named_windows: dict[str, exp.Expr]) -> None:
+@dataclass(slots=True)
+class _Stage:
+    """Window functions that one time column orders.
+
+    Attributes:
+        runs: running values per partition.
+        looks: (window function, column name).
+    """
+
+    by: str | None
+    strict: bool = False
+    unit_us: int = 1
+    runs: dict[Partition, list[RunningCall]] = field(default_factory=dict)
+    looks: Items = field(default_factory=list)
+    reaches: list[Reach] = field(default_factory=list)
+
+
+class _Block:
+    """One SELECT with window functions over an append-only input."""
+
+    def __init__(
+        self, planner: Planner, node: Node, items: Items, where: list[exp.Expr], qualify: list[exp.Expr]
+    ) -> None:
         self.planner = planner
         self.node = node
-        self.named = named_windows
-        self.extra: Items = []
-        self.calls: list[RunningCall] = []
-        self.keeps: dict[tuple[str, ...], int] = {}
-        self.keep_us = 0
-        self.strict = False
-        self.by: str | None = None
+        self.items = items
+        self.where = where
+        self.qualify = qualify
+        self.calls = Calls(planner, node)
+        self.found: list[tuple[exp.Expr, exp.Expr]] = []
+        """Window functions as written, and what stands for them in the end."""
+        self.ended: dict[Partition, Items] = {}
+        self.stages: dict[str | None, _Stage] = {}
+        self.limit: RankLimit | None = None
+        self._names = 0
 
-    def build(self, items: Items, where: list[exp.Expr], qualify: list[exp.Expr]) -> Node:
-        for tree in (*(e for e, _ in items), *qualify):
+    def build(self) -> Node:
+        for tree in (*(e for e, _ in self.items), *self.qualify):
             for window in tree.find_all(exp.Window):
-                self._refuse_nested(window)
-        new_items = [(self._rewrite(e), name) for e, name in items]
-        condition = [part for q in qualify for part in conjuncts(self._rewrite(q))]
-        # the filter runs before the SELECT list is there: its names stand for what they are computed from
-        node = self.planner.filtered(self.node, [inlined(c, items) for c in where], self.extra)
-        ordered = self.planner.ordered(node, strict=self.strict, by=self.by)
-        current: Node = ordered
-        if self.calls:
-            current = Running(
-                inputs=(current,),
-                columns=current.columns + tuple(c.name for c in self.calls),
-                pos=current.pos,
-                time=current.time,
-                calls=tuple(self.calls),
-            )
-        if not self.keeps and not self.keep_us:
-            return self.planner.project(current, new_items, condition)
-        out = self.planner.project(current, new_items, [])
-        return Over(
-            inputs=(current,),
-            columns=tuple(name for _, name in new_items),
-            pos=current.pos,
-            time=out.time,
-            items=tuple((text(e), name) for e, name in new_items),
-            qualify=conjoin(condition),
-            windows="",
-            keeps=tuple(self.keeps.items()),
-            keep_us=self.keep_us,
+                if not any(window == known for known, _ in self.found) and not self._limits(window):
+                    self._place(window)
+        node = self.planner.filtered(self.node, self.where, self.calls.extra.items)
+        for partition, calls in self.ended.items():
+            node = self._ended_node(node, partition, calls)
+        stages = sorted(self.stages.values(), key=lambda s: s.by is not None)
+        last = stages[-1] if stages and self.limit is None else None
+        for stage in stages:
+            node = self._ordered(node, stage)
+            if stage.looks and stage is not last:
+                node = self._looks(node, stage, [(named(c), c) for c in node.columns] + stage.looks, [])
+        if last is not None and last.looks:
+            self.found = [(w, _unfolded(e, last.looks)) for w, e in self.found]
+            return self._looks(node, last, self._final(), self._conditions())
+        if self.limit is not None:
+            return top(self.planner, node, self.node, self._final(), self._conditions(), self.limit)
+        return self.planner.project(node, self._final(), self._conditions())
+
+    # -- which function goes where ----------------------------------------------------------------------------------
+
+    def _limits(self, window: exp.Window) -> bool:
+        return self.limit is not None and window == self.limit.window
+
+    def _place(self, window: exp.Window) -> None:
+        partition = self.calls.partition(window)
+        if partition.ends is not None and (partition.fixed or not window.args.get("order")):
+            self._place_ended(window, partition)
+            return
+        try:
+            step = self.calls.step(window)
+        except UnsupportedError:
+            if partition.ends is not None:
+                self._place_ended(window, partition)
+                return
+            self.limit = self.limit or rank_limit(self.qualify, self.items, window)
+            if not self._limits(window):
+                raise
+            return
+        self._place_step(window, step)
+
+    def _place_step(self, window: exp.Window, step: Step) -> None:
+        stage = self.stages.setdefault(step.by, _Stage(step.by))
+        stage.strict = stage.strict or step.strict
+        stage.unit_us = max(stage.unit_us, step.unit_us)
+        result: exp.Expr = named(RUN)
+        if step.run is not None:
+            result = named(self._run(stage, step.partition, step.run))
+        if step.window is not None:
+            look = _with_run(step.window, result)
+            result = named(self._name("__w"))
+            stage.looks.append((look, result.name))
+            if step.reach is not None and step.reach not in stage.reaches:
+                stage.reaches.append(step.reach)
+        self.found.append((window, result))
+
+    def _run(self, stage: _Stage, partition: Partition, run: RunningCall) -> str:
+        runs = stage.runs.setdefault(partition, [])
+        for known in runs:
+            if (known.call, known.order, known.peers) == (run.call, run.order, run.peers):
+                return known.name
+        name = self._name("__r")
+        values = {f: getattr(run, f) for f in run.__dataclass_fields__}
+        runs.append(RunningCall(**{**values, "name": name}))
+        return name
+
+    def _place_ended(self, window: exp.Window, partition: Partition) -> None:
+        """Any function, order and frame; what the order leaves open goes by event time and position."""
+        name, spec = name_of(window.this), window.args.get("spec")
+        kind = spec.text("kind").upper() if spec is not None else "RANGE"
+        if kind == "ROWS" and spec is not None and spec.text("exclude").upper() in ("GROUP", "TIES"):
+            self.planner.refuse("EXCLUDE ties of a ROWS frame depends on the order of ties", "write GROUPS", window)
+        written = window.args["order"].expressions if window.args.get("order") else []
+        rows = [*(o.copy() for o in written), *Ordering().rows(self.node.pos)]
+        copy = window.copy()
+        if kind == "ROWS" or name in ("ROW_NUMBER", "NTILE", "LAG", "LEAD", "FILL"):
+            copy.set("order", exp.Order(expressions=rows))
+        else:
+            copy.set("this", in_frame_order(window.this, name, rows))
+        calls = self.ended.setdefault(Partition((), partition.ends, partition.by), [])
+        column = self._name("__w")
+        calls.append((copy, column))
+        self.found.append((window, named(column)))
+
+    def _name(self, prefix: str) -> str:
+        self._names += 1
+        return f"{prefix}{self._names - 1}"
+
+    # -- nodes ------------------------------------------------------------------------------------------------------
+
+    def _ended_node(self, node: Node, partition: Partition, calls: Items) -> Node:
+        assert partition.ends is not None
+        return Ended(
+            inputs=(node,),
+            columns=(*node.columns, *(name for _, name in calls)),
+            pos=node.pos,
+            time=node.time,
+            windows=tuple((text(e), name) for e, name in calls),
+            ends=partition.ends,
+            by=partition.by,
         )
 
-    # -- rewriting --------------------------------------------------------------------------------------------------
+    def _ordered(self, node: Node, stage: _Stage) -> Node:
+        """The node in the stage's order, with the stage's running values."""
+        node = node if stage.by is None else retimed(node, stage.by)
+        node = Order(
+            inputs=(node,),
+            columns=node.columns,
+            pos=node.pos,
+            time=node.time,
+            strict=stage.strict,
+            unit_us=stage.unit_us,
+        )
+        for partition, runs in stage.runs.items():
+            for kind in (Carried, Running):
+                calls = tuple(r for r in runs if (r.kind == "state") == (kind is Running))
+                node = self._running(node, kind, partition, calls, stage) if calls else node
+        return node
 
-    def _rewrite(self, tree: exp.Expr) -> exp.Expr:
+    def _running(
+        self,
+        node: Node,
+        kind: type[Running],
+        partition: Partition,
+        calls: tuple[RunningCall, ...],
+        stage: _Stage,
+    ) -> Node:
+        ends = () if partition.ends is None else (partition.ends,)
+        return kind(
+            inputs=(node,),
+            columns=(*node.columns, *(c.name for c in calls)),
+            pos=node.pos,
+            time=node.time,
+            partition=(*partition.columns, *ends),
+            calls=calls,
+            strict=any(c.peers or len(c.order) > 1 + len(node.pos) for c in calls),
+            unit_us=stage.unit_us,
+            ends=partition.ends,
+        )
+
+    def _looks(self, node: Node, stage: _Stage, items: Items, qualify: list[exp.Expr]) -> Node:
+        return Over(
+            inputs=(node,),
+            columns=tuple(name for _, name in items),
+            pos=node.pos,
+            time=self.planner.project(node, items, []).time,
+            items=tuple((text(e), name) for e, name in items),
+            qualify=conjoin(qualify),
+            reaches=tuple(stage.reaches),
+        )
+
+    # -- what is left of the SELECT ---------------------------------------------------------------------------------
+
+    def _final(self) -> Items:
+        return [(self._replaced(e), name) for e, name in self.items]
+
+    def _conditions(self) -> list[exp.Expr]:
+        return [self._replaced(q) for q in self.qualify]
+
+    def _replaced(self, tree: exp.Expr) -> exp.Expr:
         def visit(node: exp.Expr) -> exp.Expr:
-            return self._window(node) if isinstance(node, exp.Window) else node
+            if isinstance(node, exp.Window):
+                return next((value.copy() for window, value in self.found if window == node), node)
+            return node
 
         return tree.copy().transform(visit, copy=False)
 
-    def _window(self, window: exp.Window) -> exp.Expr:
-        window = self._inlined(window)
-        partition = tuple(self._partition(p) for p in window.args.get("partition_by") or [])
-        order = window.args.get("order")
-        function = window.this
-        if order is not None:
-            self._check_order(order)
-        frame = self._frame(window, function)
-        if frame.running:
-            return self._running(window, partition, frame)
-        if order is None:
-            what = "LAG" if isinstance(function, exp.Lag) else text(function)
-            self.planner.note(f"{what} OVER without ORDER BY follows event time")
-        if frame.rows is not None:
-            self.keeps[partition] = max(self.keeps.get(partition, 0), frame.rows)
-            # ties in event time are broken by position, so that no split into batches changes the answer
-            columns = [TS, *self.node.pos]
-            window.set("order", exp.Order(expressions=[exp.Ordered(this=named(c)) for c in columns]))
-        if frame.span_us is not None:
-            self.keep_us = max(self.keep_us, frame.span_us)
-            self.keeps.setdefault(partition, 0)
-            self.strict = True
-        window.set("partition_by", [named(p) for p in partition])
-        return window
 
-    def _running(self, window: exp.Window, partition: tuple[str, ...], frame: _Frame) -> exp.Expr:
-        function = window.this
-        if isinstance(function, exp.RowNumber):
-            function = exp.Count(this=exp.Star())
-            frame = _Frame(running=True, peers=False)
-        elif isinstance(function, exp.FirstValue):
-            function = exp.Anonymous(this="first", expressions=[function.this])
-        if function.find(exp.Distinct, exp.Order) is not None:
-            self.planner.refuse(
-                f"{text(function)} over an unbounded history would remember every value",
-                "aggregate over a window (GROUP BY …, TUMBLE(…)), or bound the frame with ROWS n PRECEDING",
-                window,
-            )
-        if window.args.get("order") is None:
-            self.planner.note(f"{text(function)} OVER without ORDER BY is the running value up to each row")
-        call = RunningCall(f"__r{len(self.calls)}", text(function), partition, frame.peers)
-        for known in self.calls:
-            if (known.call, known.partition, known.peers) == (call.call, call.partition, call.peers):
-                return named(known.name)
-        self.calls.append(call)
-        self.strict = self.strict or frame.peers
-        return named(call.name)
+def _with_run(window: exp.Expr, run: exp.Expr) -> exp.Expr:
+    def visit(node: exp.Expr) -> exp.Expr:
+        return run.copy() if isinstance(node, exp.Column) and node.name == RUN else node
 
-    def _inlined(self, window: exp.Window) -> exp.Window:
-        """``OVER w`` and ``OVER (w …)`` with the definition of w filled in."""
-        name = window.alias
-        if not name:
-            return window
-        definition = self.named.get(name.lower())
-        if definition is None:
-            self.planner.refuse(f"unknown window {name!r}", "define it with WINDOW name AS (…)", window)
-        merged = window.copy()
-        merged.set("alias", None)
-        for part in ("partition_by", "order", "spec"):
-            if not merged.args.get(part) and definition.args.get(part):
-                value = definition.args[part]
-                merged.set(part, [v.copy() for v in value] if isinstance(value, list) else value.copy())
-        return self._inlined(merged) if definition.alias and definition.alias != name else merged
+    return window.copy().transform(visit, copy=False)
 
-    def _partition(self, tree: exp.Expr) -> str:
-        """The column to partition by; an expression is computed into a column first."""
-        column = is_column(tree, self.node.columns)
-        if column is not None:
-            return column
-        for known, name in self.extra:
-            if known == tree:
-                return name
-        name = f"__p{len(self.extra)}"
-        self.extra.append((tree.copy(), name))
-        return name
 
-    def _check_order(self, order: exp.Expr) -> None:
-        first = order.expressions[0]
-        column = is_column(first.this, self.node.time)
-        if column is None or len(order.expressions) > 1:
-            self.planner.refuse(
-                f"OVER (ORDER BY {text(order).removeprefix('ORDER BY').strip()}) cannot be incremental: "
-                "a stream is ordered by event time",
-                f"ORDER BY {next(iter(self.node.time), 'the event-time column')}",
-                first,
-            )
-        if first.args.get("desc"):
-            self.planner.refuse(
-                "OVER (ORDER BY … DESC) would look into the future",
-                "order by event time ascending; for the newest row per key: "
-                "QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) = 1 alone",
-                first,
-            )
-        if self.by not in (None, column):
-            self.planner.refuse("two windows order by different time columns", "use one of them", first)
-        self.by = column
-
-    # -- frames -----------------------------------------------------------------------------------------------------
-
-    def _frame(self, window: exp.Window, function: exp.Expr) -> _Frame:
-        inner = function.this if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter)) else function
-        name = inner.sql_name() if isinstance(inner, exp.Func) else inner.name.upper()
-        if isinstance(function, exp.IgnoreNulls):
-            self.planner.refuse("IGNORE NULLS is not supported yet", "filter the NULLs in a CTE first", window)
-        if isinstance(inner, exp.Lead):
-            self.planner.refuse("LEAD looks into the future and is not supported yet", "use LAG", window)
-        if isinstance(inner, exp.Lag):
-            return _Frame(rows=self._lag_rows(inner))
-        if name in _RANKS or (isinstance(inner, exp.Anonymous) and inner.name.upper() in _RANKS):
-            self.planner.refuse(
-                f"{name} over an unbounded history would remember every row",
-                "for the newest row per key: QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) = 1",
-                window,
-            )
-        if isinstance(inner, exp.RowNumber):
-            return _Frame(running=True)
-        spec = window.args.get("spec")
-        if spec is None:
-            return _Frame(running=True, peers=window.args.get("order") is not None)
-        return self._spec(spec, window)
-
-    def _lag_rows(self, lag: exp.Lag) -> int:
-        offset = lag.args.get("offset")
-        if offset is None:
-            return 1
-        if not isinstance(offset, exp.Literal) or offset.is_string:
-            self.planner.refuse("LAG needs a constant offset", "write LAG(x, 3)", lag)
-        return int(offset.name)
-
-    def _spec(self, spec: exp.Expr, window: exp.Window) -> _Frame:
-        kind = spec.text("kind").upper()
-        if kind == "GROUPS" or spec.args.get("exclude"):
-            self.planner.refuse(f"{kind} frames and EXCLUDE are not supported yet", "use ROWS or RANGE", window)
-        for side in ("start_side", "end_side"):
-            if spec.text(side).upper() == "FOLLOWING":
-                self.planner.refuse(
-                    "a frame with FOLLOWING looks into the future and is not supported yet",
-                    "end the frame at CURRENT ROW",
-                    window,
-                )
-        start = spec.args.get("start")
-        unbounded = isinstance(start, str) and start.upper() == "UNBOUNDED"
-        bound: Callable[[], int] = lambda: self._bound(start, kind, window)  # noqa: E731
-        if unbounded:
-            if spec.text("end_side"):
-                self.planner.refuse(
-                    "a frame from UNBOUNDED PRECEDING must end at CURRENT ROW",
-                    "compute the running value in a CTE and LAG it",
-                    window,
-                )
-            return _Frame(running=True, peers=kind == "RANGE")
-        return _Frame(rows=bound()) if kind == "ROWS" else _Frame(span_us=bound(), peers=True)
-
-    def _bound(self, start: object, kind: str, window: exp.Window) -> int:
-        if isinstance(start, str):  # CURRENT ROW
-            return 0
-        if kind == "ROWS" and isinstance(start, exp.Literal) and not start.is_string:
-            return int(start.name)
-        size = interval_us(start) if kind == "RANGE" and isinstance(start, exp.Expr) else None
-        if size is None:
-            example = "ROWS 20 PRECEDING" if kind == "ROWS" else "RANGE BETWEEN INTERVAL '5' MINUTE PRECEDING AND …"
-            self.planner.refuse(f"a {kind} frame needs a constant bound", f"write {example}", window)
-        return size
-
-    def _refuse_nested(self, window: exp.Window) -> None:
-        if any(has_window(child) for child in window.iter_expressions()):
-            self.planner.refuse("a window function inside another one", "compute the inner one in a CTE", window)
+def _unfolded(value: exp.Expr, looks: Items) -> exp.Expr:
+    """The window function itself, where a column would only be named to be read at once."""
+    return next((look for look, name in looks if isinstance(value, exp.Column) and value.name == name), value)
