@@ -1,0 +1,40 @@
+-- construct: NOT IN (subquery)
+-- While nothing is watched every order stands, the one without a symbol too; one NULL takes all of them away.
+CREATE STREAM orders (id BIGINT, sym VARCHAR, qty BIGINT, timestamp TIMESTAMP);
+CREATE STREAM watched (sym VARCHAR, least BIGINT, timestamp TIMESTAMP);
+START JOB j AS SELECT id, sym FROM orders WHERE sym NOT IN (SELECT sym FROM watched);
+
+-- step: orders first
+-- in orders:
+--| {"id": 1, "sym": "A", "qty": 10, "timestamp": "2024-01-01 00:00:01"}
+--| {"id": 2, "sym": "B", "qty": 20, "timestamp": "2024-01-01 00:00:02"}
+--| {"id": 3, "sym": null, "qty": 30, "timestamp": "2024-01-01 00:00:03"}
+-- out j:
+--| {"op": "insert", "id": 1, "sym": "A"}
+--| {"op": "insert", "id": 2, "sym": "B"}
+--| {"op": "insert", "id": 3, "sym": null}
+
+-- step: a symbol is watched
+-- in watched:
+--| {"sym": "A", "least": 5, "timestamp": "2024-01-01 00:00:04"}
+-- out j:
+--| {"op": "delete", "id": 1, "sym": "A"}
+--| {"op": "delete", "id": 3, "sym": null}
+
+-- step: again, and another order
+-- in watched:
+--| {"sym": "A", "least": 15, "timestamp": "2024-01-01 00:00:05"}
+-- in orders:
+--| {"id": 4, "sym": "A", "qty": 40, "timestamp": "2024-01-01 00:00:05"}
+--| {"id": 5, "sym": "C", "qty": 50, "timestamp": "2024-01-01 00:00:05"}
+-- out j:
+--| {"op": "insert", "id": 5, "sym": "C"}
+
+-- step: one without a symbol
+-- in watched:
+--| {"sym": null, "least": null, "timestamp": "2024-01-01 00:00:06"}
+-- out j:
+--| {"op": "delete", "id": 2, "sym": "B"}
+--| {"op": "delete", "id": 5, "sym": "C"}
+
+-- final
