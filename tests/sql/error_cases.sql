@@ -163,9 +163,9 @@ SELECT tumble_start(ts, 2m) FROM s GROUP BY TUMBLE(ts, 1m)
 SELECT count(*) FROM TUMBLE(TABLE s, DESCRIPTOR(ts), 1m) GROUP BY TUMBLE(ts, 2m)
 --> UnsupportedError 1:67 one window
 
--- a hop without aggregates
-SELECT x FROM HOP(TABLE s, DESCRIPTOR(ts), 1m, 5m)
---> UnsupportedError 1:15 needs an aggregate
+-- a session without aggregates
+SELECT x FROM SESSION(TABLE s, DESCRIPTOR(ts), 5m)
+--> UnsupportedError 1:15 add aggregates
 
 -- a parameter nobody gave
 SELECT $price FROM s
@@ -187,17 +187,53 @@ SELECT a INTO t FROM s
 WITH x AS (DELETE FROM s RETURNING *) SELECT * FROM x
 --> UnsupportedError 1:24 changes rows
 
--- tables come later
-CREATE TABLE t (a INT)
---> UnsupportedError 1:1 not yet
+-- a table without a primary key
+CREATE TABLE t (a INT, b INT)
+--> UnsupportedError 1:14 CREATE TABLE t (a INT, b INT, PRIMARY KEY (a))
 
--- views come later
-CREATE OR REPLACE VIEW v AS SELECT 1
---> UnsupportedError 1:1 not yet
+-- a table of a query
+CREATE TABLE t AS SELECT 1
+--> UnsupportedError 1:16 CREATE STREAM t AS SELECT
 
--- dropping tables comes later
-DROP TABLE t
---> UnsupportedError 1:1 not yet
+-- a table of nothing
+CREATE TABLE t
+--> ParseError 1:14 FROM 'sectors.csv'
+
+-- a file without quotes
+CREATE TABLE t FROM sectors.csv
+--> ParseError 1:21 path in quotes
+
+-- a key that no column is
+CREATE TABLE t (symbol VARCHAR, PRIMARY KEY (symbl))
+--> ParseError 1:46 did you mean symbol?
+
+-- a temporary table
+CREATE TEMP TABLE t (a INT)
+--> UnsupportedError 1:1 leave TEMP out
+
+-- a materialized view
+CREATE MATERIALIZED VIEW v AS SELECT 1
+--> UnsupportedError 1:1 CREATE STREAM v AS
+
+-- a view that emits
+CREATE VIEW v AS SELECT a FROM s EMIT CHANGES
+--> UnsupportedError 1:18 where the view is used
+
+-- a view with options
+CREATE VIEW v AS SELECT a FROM s WITH ('emit.every' = '1s')
+--> UnsupportedError 1:18 where the view is used
+
+-- a view's column twice
+CREATE VIEW v (a, A) AS SELECT 1, 2
+--> ParseError 1:19 named twice
+
+-- a kind that is none
+CREATE VEIW v AS SELECT 1
+--> ParseError 1:8 did you mean VIEW?
+
+-- dropping a kind that is none
+DROP TABEL t
+--> ParseError 1:6 did you mean TABLE?
 
 -- ATTACH
 ATTACH 'x.db'
@@ -223,13 +259,49 @@ UPDATE s SET a = 1
 ALTER TABLE s ADD COLUMN b INT
 --> UnsupportedError 1:1 CREATE OR REPLACE STREAM
 
--- rows by INSERT
-INSERT INTO t VALUES (1)
---> UnsupportedError 1:15 s.produce
+-- ALTER JOB without SET
+ALTER JOB j limit = 5
+--> ParseError 1:13 ALTER JOB spikes SET limit = 5
 
--- columns of INSERT
+-- ALTER JOB without a value
+ALTER JOB j SET limit =
+--> ParseError 1:23 the new value of limit
+
+-- ALTER JOB with more than a value
+ALTER JOB j SET limit = 5 6
+--> ParseError 1:27 did not expect
+
+-- ALTER JOB twice the same
+ALTER JOB j SET limit = 5, limit = 6
+--> ParseError 1:28 set twice
+
+-- rows of different lengths
+INSERT INTO t VALUES (1, 2), (3)
+--> ParseError 1:15 row 2 of VALUES has 1 value
+
+-- fewer values than columns
+INSERT INTO t (a, b) VALUES (1)
+--> ParseError 1:22 2 columns are named
+
+-- a column of INSERT twice
+INSERT INTO t (a, b, A) VALUES (1, 2, 3)
+--> ParseError 1:22 named twice
+
+-- more after VALUES
+INSERT INTO t VALUES (1), (2) LIMIT 1
+--> ParseError 1:15 nothing may follow
+
+-- columns of INSERT … SELECT
 INSERT INTO t (a, b) SELECT 1, 2
---> UnsupportedError 1:15 with AS
+--> UnsupportedError 1:15 … AS a, … AS b
+
+-- a format of EXPLAIN
+EXPLAIN (FORMAT yaml) SELECT 1
+--> ParseError 1:17 text or json
+
+-- an EXPLAIN of a declaration
+EXPLAIN CREATE VIEW v AS SELECT 1
+--> UnsupportedError 1:9 only a query or a job
 
 -- an output that differs
 INSERT INTO t SELECT 1 WITH ('output.topic' = 'u')

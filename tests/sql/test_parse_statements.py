@@ -15,8 +15,9 @@ from velostream_nb.sql.statements import (
     ControlJob,
     CreateStream,
     Describe,
-    DropStream,
+    Drop,
     Explain,
+    LoadTable,
     Pull,
     Push,
     SetOption,
@@ -46,8 +47,8 @@ def fields(statement: Statement) -> dict[str, object]:
         ('RESUME JOB "my-job"', ControlJob, {"action": "resume", "name": "my-job"}),
         ("RESTART JOB a.b", ControlJob, {"action": "restart", "name": "a.b"}),
         ("DROP JOB j", ControlJob, {"action": "drop", "name": "j"}),
-        ("DROP STREAM s", DropStream, {"name": "s", "if_exists": False}),
-        ("DROP STREAM IF EXISTS s", DropStream, {"name": "s", "if_exists": True}),
+        ("DROP STREAM s", Drop, {"name": "s", "kind": "stream", "if_exists": False}),
+        ("DROP STREAM IF EXISTS s", Drop, {"name": "s", "kind": "stream", "if_exists": True}),
         ("SHOW jobs", Show, {"what": "JOBS"}),
         ("SHOW FUNCTIONS", Show, {"what": "FUNCTIONS"}),
         ("DESCRIBE s", Describe, {"name": "s"}),
@@ -58,8 +59,8 @@ def fields(statement: Statement) -> dict[str, object]:
         ("SET a TO INTERVAL '2' SECOND", SetOption, {"key": "a", "value": "INTERVAL '2' SECOND"}),
         ("SET a = -3", SetOption, {"key": "a", "value": "-3"}),
         ("SET a = true", SetOption, {"key": "a", "value": "true"}),
-        ("EXPLAIN JOB j", Explain, {"target": "j", "analyze": False}),
-        ("EXPLAIN ANALYZE JOB j", Explain, {"target": "j", "analyze": True}),
+        ("EXPLAIN JOB j", Explain, {"target": "j", "analyze": False, "form": "text"}),
+        ("EXPLAIN ANALYZE JOB j", Explain, {"target": "j", "analyze": True, "form": "text"}),
     ],
 )
 def test_plain_statements(text: str, kind: type, wanted: dict[str, object]) -> None:
@@ -88,7 +89,91 @@ def test_jobs(text: str, name: str, output: str, options: dict[str, str]) -> Non
     assert (job.name, job.output, job.options) == (name, output, options)
 
 
+def test_inserts_of_one_text_have_names_of_their_own() -> None:
+    script = parse("INSERT INTO t SELECT a FROM s; INSERT INTO u SELECT a FROM s; INSERT INTO t SELECT b FROM s")
+    assert [job.name for job in script.statements] == ["insert_into_t", "insert_into_u", "insert_into_t_2"]
+
+
+def test_a_job_keeps_the_parameters_that_it_uses() -> None:
+    text = "START JOB a AS SELECT * FROM s WHERE x > $low; START JOB b AS SELECT * FROM s WHERE x < $high EMIT CHANGES"
+    low, high = parse(text, params={"low": 1, "high": 2, "other": 3}).statements
+    assert (low.params, high.params) == ({"low": 1}, {"high": 2})
+
+
+def test_a_table_is_an_upsert_changelog_whose_key_is_never_null() -> None:
+    table = one("CREATE TABLE IF NOT EXISTS t (k VARCHAR, x INT, PRIMARY KEY (k)) WITH ('topic' = 'u')")
+    assert (table.table, table.if_not_exists, table.options) == (True, True, {"topic": "u"})
+    assert (table.schema.key, table.schema.changelog) == (("k",), "upsert")
+    assert [f.nullable for f in table.schema.columns] == [False, True]
+    assert one("CREATE TABLE t (k INT PRIMARY KEY)").schema.key == ("k",)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "columns"),
+    [
+        ("CREATE TABLE t FROM 'a b.csv'", (), None),
+        ("CREATE TABLE t (PRIMARY KEY (k)) FROM 'a b.csv'", ("k",), None),
+        ("CREATE OR REPLACE TABLE t (k INT, x INT) FROM 'a b.csv'", (), ["k", "x"]),
+        ("CREATE TABLE t (k INT PRIMARY KEY, x INT) FROM 'a b.csv'", ("k",), ["k", "x"]),
+    ],
+)
+def test_a_table_of_a_file(text: str, key: tuple[str, ...], columns: list[str] | None) -> None:
+    table = one(text)
+    assert isinstance(table, LoadTable)
+    assert (table.file, table.key) == ("a b.csv", key)
+    assert (table.schema and table.schema.names) == columns
+
+
+def test_a_view_may_name_its_columns() -> None:
+    view = one("CREATE OR REPLACE VIEW v (a, b) AS SELECT x, y FROM s")
+    assert view.or_replace
+    assert to_duckdb(view.query.tree) == 'SELECT * FROM (SELECT x, y FROM s) AS "v"("a", "b")'
+
+
+def test_rows_of_values_know_their_places() -> None:
+    insert = one("INSERT INTO t (a, b) VALUES (f(1, 2), 'x'),\n  (DEFAULT, [3, 4])")
+    assert [name for name, _ in insert.columns] == ["a", "b"]
+    assert [[cell and cell.sql() for cell in row] for row in insert.rows] == [
+        ["F(1, 2)", "'x'"],
+        [None, "ARRAY(3, 4)"],
+    ]
+    assert [[(p.line, p.column, p.length) for p in row] for row in insert.places] == [
+        [(1, 30, 7), (1, 39, 3)],
+        [(2, 4, 7), (2, 13, 6)],
+    ]
+
+
+def test_new_values_of_parameters_are_expressions() -> None:
+    alter = one("ALTER JOB j SET a = 5 + f(1, 2), $b = 'x, y', \"c\" = DATE '2024-01-01'")
+    assert {name: tree.sql() for name, (tree, _) in alter.values.items()} == {
+        "a": "5 + F(1, 2)",
+        "b": "'x, y'",
+        "c": "CAST('2024-01-01' AS DATE)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "analyze", "form"),
+    [
+        ("EXPLAIN (FORMAT json) JOB j", False, "json"),
+        ("EXPLAIN (ANALYZE, FORMAT 'JSON') JOB j", True, "json"),
+        ("EXPLAIN ANALYZE (FORMAT text) JOB j", True, "text"),
+        ("EXPLAIN (SELECT 1)", False, "text"),
+    ],
+)
+def test_forms_of_explain(text: str, analyze: bool, form: str) -> None:
+    explain = one(text)
+    assert (explain.analyze, explain.form) == (analyze, form)
+
+
+def test_the_wall_clock_is_a_call_of_its_own() -> None:
+    assert to_duckdb(one("SELECT wall_clock(), now() - Wall_Clock() AS d FROM s").query.tree) == (
+        "SELECT VELO_WALL() AS wall_clock, VELO_NOW() - VELO_WALL() AS d FROM s"
+    )
+
+
 def test_replace_is_told() -> None:
+    assert one("START OR REPLACE JOB v AS SELECT 1").or_replace
     assert one("CREATE OR REPLACE STREAM v AS SELECT 1").or_replace
     assert not one("CREATE STREAM v AS SELECT 1").or_replace
 

@@ -19,6 +19,10 @@ WATERMARK_MAX_US = 2**62
 """The watermark of an input that has ended: +infinity."""
 
 
+PLAN_METADATA = b"velo.plan"
+"""Schema metadata key of the table that EXPLAIN gives: the whole plan as JSON, for who draws it."""
+
+
 class JobState(StrEnum):
     """Words shared by notebook, CLI, HTTP and dashboards."""
 
@@ -42,6 +46,7 @@ class JobInfo:
         busy_us: microseconds spent evaluating.
         state_rows, state_bytes: what the operators hold.
         notes: assumptions made for the user (a default join bound, an implicit hop).
+        params: the values of its ``$name`` parameters, as SQL.
     """
 
     name: str
@@ -62,6 +67,7 @@ class JobInfo:
     started_us: int = 0
     error: str | None = None
     notes: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,16 @@ from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats
-from velostream_nb.engine.numbers import shown_field, whole_numbers
+from velostream_nb.engine.numbers import shown_field, stays_wide, whole_numbers
 from velostream_nb.engine.ordered import Order
 from velostream_nb.engine.over import Over
 from velostream_nb.engine.running import Running
+from velostream_nb.engine.sessions import SessionAggregate
 from velostream_nb.engine.stateless import Project, Source
 from velostream_nb.engine.table_join import TableJoin
 from velostream_nb.engine.tables import Table
+from velostream_nb.engine.window_changes import SessionChanges, WindowChanges
+from velostream_nb.engine.wall import Wall, reads_wall
 from velostream_nb.engine.windows import WindowAggregate
 from velostream_nb.sql import plan as plans
 
@@ -46,6 +49,9 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.Ended: Ended,
     plans.Over: Over,
     plans.WindowAggregate: WindowAggregate,
+    plans.SessionAggregate: SessionAggregate,
+    plans.WindowChanges: WindowChanges,
+    plans.SessionChanges: SessionChanges,
     plans.IntervalJoin: IntervalJoin,
     plans.AsofJoin: AsofJoin,
     plans.TableJoin: TableJoin,
@@ -143,10 +149,12 @@ class JobEngine:
         functions: Mapping[str, Function] | None = None,
     ) -> None:
         self.plan = plan
-        self.functions = tuple(called(functions or {}, list(plans.texts(plan.root))))
+        texts = list(plans.texts(plan.root))
+        self.functions = tuple(called(functions or {}, texts))
         self._account = Account(letters=plan.late == "dead_letter")
         self._duck = Duck(threads=threads, functions=functions)
         self._duck.lock(state_dir)
+        self._wall = Wall(self._duck) if reads_wall(texts) else None
         try:
             self.nodes = self._compile()
         except BaseException:
@@ -160,7 +168,8 @@ class JobEngine:
             self._duck.close()
             raise
         self._shown = list(plan.root.columns)
-        self.output_schema = pa.schema([shown_field(root.schema.field(c)) for c in plan.root.columns])
+        self._wide = stays_wide(plan)
+        self.output_schema = self._output_schema(root.schema)
         self.key = plan.key
         self.topics = tuple(dict.fromkeys(n.topic for n in self.nodes if n.topic is not None))
         self.columns: Mapping[str, tuple[str, ...]] = {topic: self._columns_of(topic) for topic in self.topics}
@@ -184,6 +193,16 @@ class JobEngine:
             sides = tuple(nodes[i]._topics for i in inputs)
             nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics, sides=sides))
         return tuple(nodes)
+
+    def _output_schema(self, schema: pa.Schema) -> pa.Schema:
+        try:
+            return pa.schema([shown_field(schema.field(c), wide=self._wide) for c in self.plan.root.columns])
+        except BindError:
+            self._duck.close()
+            raise
+
+    def _as_shown(self, rows: pa.Table) -> pa.Table:
+        return rows if self._wide else whole_numbers(rows)
 
     def _columns_of(self, topic: str) -> tuple[str, ...]:
         """The columns that are read from a topic, `OP` last where it is read as a changelog."""
@@ -209,6 +228,7 @@ class JobEngine:
         *,
         final: bool = False,
         idle: Collection[tuple[str, int]] = (),
+        now_us: int = 0,
     ) -> dict[int, Delta]:
         """Start a tick: what each source (by index in `nodes`) gives.
 
@@ -216,8 +236,11 @@ class JobEngine:
             batches: decoded records per topic; a batch holds records of one partition, in log order.
             final: the inputs are at their end: their watermarks become +infinity.
             idle: (topic, partition) pairs that have been silent for longer than the idle timeout.
+            now_us: what ``wall_clock()`` means in this tick.
         """
         self._account.clear()
+        if self._wall is not None:
+            self._wall.set(now_us)
         deltas = {}
         for index, node in enumerate(self.nodes):
             if isinstance(node.operator, Table):
@@ -249,13 +272,13 @@ class JobEngine:
         # windows announce the next one to close: for people, time is no further than that of what was read
         watermark_us = min(delta.watermark_us, self.watermark_us)
         if self._emit is not None:
-            rows = whole_numbers(self._emit.rows(delta.rows))
+            rows = self._as_shown(self._emit.rows(delta.rows))
             return Outcome(rows, account.late, list(account.rejected), watermark_us, list(account.late_rows))
         if delta.late is not None:  # nothing between source and output minds: late rows are rows
             delta = Delta(
                 pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
             )
-        rows = whole_numbers(delta.rows.select(self._shown))
+        rows = self._as_shown(delta.rows.select(self._shown))
         return Outcome(rows, account.late, list(account.rejected), watermark_us, list(account.late_rows))
 
     def tick(
@@ -264,9 +287,10 @@ class JobEngine:
         *,
         final: bool = False,
         idle: Collection[tuple[str, int]] = (),
+        now_us: int = 0,
     ) -> Outcome:
         """One whole tick without a streamz graph: begin, every operator once, finish."""
-        outputs: dict[int, Delta] = self.begin(batches, final=final, idle=idle)
+        outputs: dict[int, Delta] = self.begin(batches, final=final, idle=idle, now_us=now_us)
         for index, node in enumerate(self.nodes):
             if not node.is_source:
                 outputs[index] = node.step([outputs[i] for i in node.inputs])
@@ -298,6 +322,16 @@ class JobEngine:
         lines += [function.digest for function in self.functions]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    @property
+    def shape(self) -> str:
+        """Changes when another state would be kept: other operators, other columns or types in what they hold."""
+        lines = []
+        for node in self.nodes:
+            held = {name: str(table.schema) for name, table in node.operator.tables().items()}
+            native = {n: self._duck.type_names(f"SELECT * FROM {t}") for n, t in node.operator.native().items()}
+            lines.append(f"{node.inputs}{type(node.operator).__name__}{node.operator.schema}{held}{native}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
     def save(self, path: Path) -> None:
         """Write the state as one DuckDB file, in the engine's `state_dir`; replaces the file as a whole.
 
@@ -308,7 +342,8 @@ class JobEngine:
         partial.unlink(missing_ok=True)
         self._duck.attach(str(partial), read_only=False)
         try:
-            self._duck.run(f"CREATE TABLE snap.plan AS SELECT {quote_text(self.fingerprint)} AS fingerprint")
+            written_by = f"{quote_text(self.fingerprint)} AS fingerprint, {quote_text(self.shape)} AS shape"
+            self._duck.run(f"CREATE TABLE snap.plan AS SELECT {written_by}")
             for index, node in enumerate(self.nodes):
                 for name, table in node.operator.tables().items():
                     feed = self._duck.feed(table.schema)
@@ -321,8 +356,12 @@ class JobEngine:
             self._duck.detach()
         partial.replace(path)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, *, same_shape: bool = False) -> None:
         """Take back a saved state.
+
+        Args:
+            same_shape: a plan with other constants may have written it, if it keeps the same kind of state. Whether the
+                constants matter to what is kept is for the caller to know (`sql.shape`).
 
         Raises:
             StateError: no such file, or it was written by a different plan.
@@ -331,7 +370,8 @@ class JobEngine:
             raise StateError(f"no snapshot at {path}")
         self._duck.attach(str(path), read_only=True)
         try:
-            if self._duck.value("SELECT fingerprint FROM snap.plan") != self.fingerprint:
+            known, mine = ("shape", self.shape) if same_shape else ("fingerprint", self.fingerprint)
+            if self._duck.value(f"SELECT {known} FROM snap.plan") != mine:
                 raise StateError(f"the snapshot {path} was written by a different query", hint="start without it")
             for index, node in enumerate(self.nodes):
                 tables = {}

@@ -77,6 +77,7 @@ def shown(sql: str) -> str:
     """SQL of a plan as people should read it: plain names unquoted, hidden columns by their meaning."""
     sql = re.sub(r'"(\w+(?:\.\w+)?)"', r"\1", sql)
     sql = re.sub(rf"\bORDER BY {TS}(, __pos\d*)*", "ORDER BY event time", sql)
+    sql = re.sub(r"\bVELO_WALL\(\)", "wall_clock()", sql)
     sql = re.sub(rf"\bMAKE_TIMESTAMP\({TS}\)", "timestamp()", sql, flags=re.IGNORECASE)
     return re.sub(rf"__l\.{TS} - __r\.{TS} BETWEEN (-?\d+) AND (-?\d+)", r"times differ by \1 to \2 µs", sql)
 

@@ -11,21 +11,30 @@ import pyarrow as pa
 from velostream_nb.core.errors import Place, VeloError
 from velostream_nb.core.functions import Function
 from velostream_nb.engine.duck import Duck, map_error, quote
-from velostream_nb.engine.numbers import whole_numbers
+from velostream_nb.engine.numbers import numbers_that_fit
 from velostream_nb.sql.pull import pull_sql
 from velostream_nb.sql.statements import Query
 
 
 def pull(
-    query: Query, tables: Mapping[str, pa.Table], *, now_us: int, functions: Mapping[str, Function] | None = None
+    query: Query,
+    tables: Mapping[str, pa.Table],
+    *,
+    now_us: int,
+    views: Mapping[str, Query] | None = None,
+    functions: Mapping[str, Function] | None = None,
 ) -> pa.Table:
-    """Answer a bare SELECT over Arrow tables by name; `now_us` is what ``timestamp()`` means.
+    """Answer a bare SELECT over Arrow tables by name.
+
+    Args:
+        now_us: what ``timestamp()`` and ``wall_clock()`` mean.
+        views: those that the query reads, see `sql.pull.pull_sql`.
 
     Raises:
         BindError: an unknown name or a wrong type.
-        UnsupportedError: a streaming window; a pull query groups with time_bucket.
+        UnsupportedError: a session window.
     """
-    sql = pull_sql(query, now_us)
+    sql = pull_sql(query, now_us, views)
     duck = Duck(functions=functions)
     try:
         for name, table in tables.items():
@@ -34,7 +43,7 @@ def pull(
             duck.run(f"CREATE VIEW {quote(name)} AS SELECT * FROM {feed.name}")
         duck.lock()
         try:
-            return whole_numbers(duck.arrow(sql))
+            return numbers_that_fit(duck.arrow(sql))
         except duckdb.Error as error:
             raise _placed(map_error(error, compiling=True, functions=functions), query.source) from error
     finally:

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
-
-import pyarrow as pa
+from dataclasses import replace
 
 from velostream_nb.brokers.contract import Broker
 from velostream_nb.core.clock import Clock
-from velostream_nb.core.errors import (
-    BindError,
-    ConfigError,
-    JobError,
-    JobExistsError,
-    JobFailedError,
-    UnknownJobError,
-    did_you_mean,
-)
+from velostream_nb.core.errors import BindError, ConfigError, JobError, JobExistsError, UnknownJobError, did_you_mean
 from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import JobInfo, JobState, Result
+from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.settings import Level, check_options, option
+from velostream_nb.jobs.alter import altered, carry_over, new_values
 from velostream_nb.jobs.catalog import Catalog, retention
 from velostream_nb.jobs.outputs import output_schema
 from velostream_nb.jobs.runner import Commands
 from velostream_nb.jobs.running import JobSpec, RunningJob
+from velostream_nb.jobs.targets import check_target
 from velostream_nb.jobs.ticker import Ticker
-from velostream_nb.sql.planner import plan_job, plan_query
-from velostream_nb.sql.statements import Query, StartJob
+from velostream_nb.sql.literals import parameter_text
+from velostream_nb.sql.plan import StreamInfo
+from velostream_nb.sql.planner import plan_job
+from velostream_nb.sql.statements import AlterJob, StartJob
 
 LIVE = (JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
 """States of a job that holds its name."""
@@ -101,33 +96,93 @@ class JobControl:
         return self.info(job)
 
     def start(self, statement: StartJob) -> Result:
-        """``START JOB``, ``CREATE STREAM … AS`` and ``INSERT INTO … SELECT``."""
+        """``START JOB``, ``CREATE STREAM … AS`` and ``INSERT INTO … SELECT``.
+
+        Raises:
+            JobExistsError: a live job has the name, or an INSERT INTO with this very query runs already.
+            UnsupportedError: the output is a view, or a table that is a file's.
+            BindError: the output is declared, and the job's columns are others.
+        """
         options = check_options(statement.options, Level.JOB)
         if not _JOB_NAME.match(statement.name):
             raise ConfigError(f"{statement.name!r} cannot name a job", hint="use letters, digits, dots, _ or -")
+        if statement.insert:
+            statement = self._named(statement)
         self._check_name_free(statement.name, or_replace=statement.or_replace)
         plan = plan_job(statement, self._catalog, self._settings)
-        output = self._catalog.topic(statement.output)
-        spec = JobSpec(statement.name, statement.text, plan, output, self.start_position(options), self.functions)
+        output = self._catalog.writable(statement.output)
+        spec = JobSpec(
+            statement.name,
+            statement.text,
+            plan,
+            output,
+            self.start_position(options),
+            self.functions,
+            statement.params,
+            dict(self._settings),
+        )
         if output in spec.inputs:
             raise JobError(
                 f"job {spec.name} would read its own output {output!r}", hint="choose another 'output.topic'"
             )
-        self.launch(spec, options, or_replace=statement.or_replace)
+        self.launch(spec, options, or_replace=statement.or_replace, insert=statement.insert)
         message = f"started job {spec.name}: {', '.join(spec.inputs)} -> {output}"
         return Result("job", "; ".join([message, *plan.notes]), job=spec.name)
 
-    def launch(self, spec: JobSpec, options: Mapping[str, str], *, or_replace: bool = False) -> RunningJob:
+    def _named(self, statement: StartJob) -> StartJob:
+        """An INSERT INTO under the first number that is free, so that several can write into one topic."""
+        live = [job for job in self.jobs() if job.state in LIVE]
+        twin = next((j for j in live if (j.spec.sql, j.spec.params) == (statement.text, statement.params)), None)
+        if twin is not None:
+            raise JobExistsError(
+                f"job {twin.name} runs this INSERT already",
+                hint=f"STOP JOB {twin.name} first; or START JOB name AS SELECT … to run it twice",
+            )
+        taken, base = {job.name for job in live}, f"insert_into_{statement.output}"
+        names = (base if i == 1 else f"{base}_{i}" for i in range(1, len(taken) + 2))
+        return replace(statement, name=next(name for name in names if name not in taken))
+
+    def alter(self, statement: AlterJob) -> Result:
+        """``ALTER JOB j SET name = value``: between two ticks, from the state there is.
+
+        Raises:
+            UnknownJobError: no such job.
+            BindError: no such parameter, or a value that is none, or does not go with the query.
+            JobError: a value changes what the job's state depends on.
+        """
+        job = self.job(statement.name)
+        functions = self.functions.all()
+        values = new_values(statement, job.spec, now_us=self._clock.now_us(), functions=functions)
+        spec = altered(job.spec, values, self._catalog)
+        before = job.spec.params
+        self._runner().call(lambda: carry_over(job, spec))
+        changes = [f"{n} = {parameter_text(v)} (was {parameter_text(before[n])})" for n, v in values.items()]
+        return Result("job", f"job {job.name}: {', '.join(changes)}", job=job.name)
+
+    def launch(
+        self, spec: JobSpec, options: Mapping[str, str], *, or_replace: bool = False, insert: bool = False
+    ) -> RunningJob:
+        """Start a job of any kind.
+
+        Args:
+            options: its own.
+            or_replace: a live job of the name gives way once this one compiles.
+            insert: it adds to a topic, and does not say what the topic's columns are.
+        """
         job, runner = RunningJob(spec, self._clock.now_us()), self._runner()
 
         def begin() -> None:
             self._check_name_free(spec.name, or_replace=or_replace)
-            runner.ticker.start(job, ready=lambda: self._prepare_output(job, options, or_replace=or_replace))
+
+            def ready() -> None:
+                self._prepare_output(job, options, or_replace=or_replace, insert=insert)
+
+            runner.ticker.start(job, ready=ready)
 
         runner.call(begin)
         return job
 
-    def _prepare_output(self, job: RunningJob, options: Mapping[str, str], *, or_replace: bool) -> None:
+    def _prepare_output(self, job: RunningJob, options: Mapping[str, str], *, or_replace: bool, insert: bool) -> None:
         """Make the output topic, or check that the job's columns fit the one there is.
 
         ``OR REPLACE`` empties the topic, as it does a table elsewhere, unless others have written or read it.
@@ -136,13 +191,10 @@ class JobControl:
         if not topic:
             return
         declared = self._catalog.owner(topic)
+        if declared is None and insert and (known := self._topic_schema(topic)) is not None:
+            declared = StreamInfo(topic, topic, known, table=known.changelog is not None)
         if declared is not None:
-            extra = [n for n in schema.names if n not in declared.schema.names]
-            if extra:
-                raise BindError(
-                    f"stream {declared.name} has no column {extra[0]!r} that job {job.name} writes",
-                    hint=did_you_mean(extra[0], declared.schema.names),
-                )
+            check_target(job.name, schema, declared)
             return
         others = [j for j in self.jobs() if j.name != job.name and j.state in LIVE and j.spec.output == topic]
         known = self._broker.schema(topic) if self._broker.exists(topic) else None
@@ -158,6 +210,9 @@ class JobControl:
         else:
             self._broker.create_topic(topic, retention=retention(options), schema=schema)
 
+    def _topic_schema(self, topic: str) -> StreamSchema | None:
+        return self._catalog.schema(topic) if self._broker.exists(topic) else None
+
     def _only_writer(self, name: str, topic: str) -> bool:
         """Has all that ever was in the topic come from the job of that name, and does no other job read it?"""
         job = self._ticker.jobs.get(name)
@@ -171,28 +226,11 @@ class JobControl:
         if known is not None and known.state in LIVE and not or_replace:
             raise JobExistsError(
                 f"job {name} is {known.state.value} already",
-                hint=f"STOP JOB {name} first, or write CREATE OR REPLACE STREAM {name} AS SELECT …",
+                hint=f"STOP JOB {name} first, or write START OR REPLACE JOB {name} AS SELECT …",
             )
 
     def start_position(self, options: Mapping[str, str]) -> str:
         return (option("auto.offset.reset", options, self._settings) or "earliest").lower()
-
-    def first_rows(self, query: Query, name: str, text: str, limit: int) -> pa.Table:
-        """Run an unnamed job until it has given `limit` rows. Waits for them as long as it takes."""
-        plan = plan_query(query, self._catalog, self._settings)
-        spec = JobSpec(name, text, plan, "", self.start_position({}), self.functions)
-        arrived: SimpleQueue[pa.Table | None] = SimpleQueue()
-        runner = self._runner()
-        if runner.on_engine():
-            raise JobError("a query with LIMIT would wait for the thread it is called from", hint="start it as a job")
-        with runner.hold():
-            job = self.launch(spec, {})
-            job.watch(arrived.put)
-        try:
-            return _collect(arrived, job, limit)
-        finally:
-            if runner.alive:
-                runner.call(lambda: runner.ticker.drop(job))
 
 
 def _act(runner: Commands, job: RunningJob, action: str) -> None:
@@ -218,17 +256,3 @@ def _act(runner: Commands, job: RunningJob, action: str) -> None:
         runner.ticker.restart(job)
     elif action == "drop":
         runner.ticker.drop(job)
-
-
-def _collect(arrived: SimpleQueue[pa.Table | None], job: RunningJob, limit: int) -> pa.Table:
-    tables: list[pa.Table] = []
-    rows = 0
-    while rows < limit:
-        table = arrived.get()
-        if table is None:
-            if job.error is not None:
-                raise JobFailedError(job.error.message, hint=job.error.hint) from job.error
-            break
-        tables.append(table)
-        rows += table.num_rows
-    return pa.concat_tables(tables).slice(0, limit) if tables else pa.table({})

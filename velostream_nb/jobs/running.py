@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 
-from velostream_nb.core.errors import VeloError
+from velostream_nb.core.errors import StateError, VeloError
 from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US, JobInfo, JobState
 from velostream_nb.core.records import Decoded, Rejected
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
+from velostream_nb.engine.take_over import take_over
 from velostream_nb.jobs.changelog import condense, difference, fold
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.sinks.dead_letter import dead_letter_topic
+from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import JobPlan, Source
 
 RATE_WINDOW_US = 5_000_000
@@ -38,6 +44,8 @@ class JobSpec:
         output: the topic written; '' for a push query, whose rows only go to its stream.
         start: 'earliest' or 'latest', for inputs without a kept position.
         functions: the Python functions that the SQL may call; looked at when the job starts or restarts.
+        params: the values of its ``$name`` parameters.
+        settings: the session's when it was planned, for when it is planned again.
     """
 
     name: str
@@ -46,6 +54,8 @@ class JobSpec:
     output: str
     start: str = "earliest"
     functions: FunctionRegistry = FUNCTIONS
+    params: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -151,6 +161,7 @@ class RunningJob:
         self._watchers: list[Callable[[pa.Table | None], None]] = []
         self._withheld: list[pa.Table] = []
         self._standing: pa.Table | None = None
+        self._state_dir = Path(tempfile.gettempdir()) / f"velo-{uuid.uuid4().hex}"
 
     @property
     def name(self) -> str:
@@ -178,7 +189,7 @@ class RunningJob:
 
     def open(self, now_us: int, *, threads: int = 1) -> None:
         """Compile: fresh state, fresh counters. Raises what the engine raises about the plan (BindError, …)."""
-        engine = JobEngine(self.spec.plan, threads=threads, functions=self.spec.functions.all())
+        engine = self._compiled(self.spec, threads)
         self._engine, self._graph = engine, JobGraph(engine.nodes)
         self._idle = frozenset()
         self._rate = RateMeter(now_us)
@@ -186,6 +197,35 @@ class RunningJob:
         self.totals, self.stats, self.error, self.said, self.lost = Totals(), (), None, False, 0
         self.started_us = now_us
         self.state = JobState.RUNNING
+
+    def _compiled(self, spec: JobSpec, threads: int = 1) -> JobEngine:
+        """The engine of a plan; one with parameters may write its state into `_state_dir`, which need not exist."""
+        state_dir = str(self._state_dir) if spec.params else None
+        return JobEngine(spec.plan, threads=threads, state_dir=state_dir, functions=spec.functions.all())
+
+    def take_over(self, spec: JobSpec) -> None:
+        """Go on with another plan of the same query, from the state there is.
+
+        Raises:
+            StateError: it keeps another kind of state, or reads other columns; the job is as it was.
+            BindError: DuckDB refuses the plan; the job is as it was.
+        """
+        old, engine = self.engine, self._compiled(spec)
+        try:
+            if engine.columns != old.columns or engine.output_schema != old.output_schema:
+                raise StateError("the query reads or writes other columns")
+            self._state_dir.mkdir(mode=0o700)
+            try:
+                take_over(engine, old, self._state_dir / "state")
+            finally:
+                shutil.rmtree(self._state_dir, ignore_errors=True)
+        except BaseException:
+            engine.close()
+            raise
+        assert self._graph is not None
+        self._graph.destroy()
+        self.spec, self._engine, self._graph = spec, engine, JobGraph(engine.nodes)
+        old.close()
 
     def step(
         self,
@@ -302,6 +342,7 @@ class RunningJob:
             started_us=self.started_us,
             error=None if error is None else str(error),
             notes=(*self.spec.plan.notes, *self._warnings()),
+            params={name: parameter_text(value) for name, value in self.spec.params.items()},
         )
 
     def _warnings(self) -> list[str]:

@@ -23,6 +23,7 @@ from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.functions import decorator
 from velostream_nb.jobs.handle import Job, stream_of
 from velostream_nb.jobs.ingest import check_op, to_deletes, to_outputs
+from velostream_nb.jobs.queries import Waiting
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.runner import Runner
 from velostream_nb.jobs.ticker import Ticker
@@ -91,30 +92,50 @@ class Session:
 
     # -- SQL --------------------------------------------------------------------------------------------------------
 
-    def sql(self, text: str, **params: object) -> list[Result]:
+    def sql(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,
+        **named: object,
+    ) -> list[Result]:
         """Run one or many statements in order; the first error stops the rest. Returns one result a statement.
 
         Args:
             text: statements separated by semicolons. Jobs of one text start from one cut of their inputs.
-            **params: values for ``$name`` in the text, put in as literals.
+            params, **named: values for ``$name`` in the text. A job keeps them, and ``ALTER JOB j SET name = value``
+                changes them while it runs.
+            timeout: in seconds; a query with EMIT CHANGES LIMIT then gives the rows that have come. None: it waits as
+                long as it takes (an interrupt ends it).
+            given_up: asked while such a query waits: whether nobody wants its rows any more.
 
         Raises:
             SqlError: a statement cannot be read, bound or made incremental.
             JobError: a job's name is taken, its name is unknown, or its state does not allow what was asked.
             ConfigError: an unknown option.
         """
-        return self._executor.run(text, params)
+        waiting = Waiting(timeout, given_up or (lambda: False))
+        return self._executor.run(text, {**(params or {}), **named}, waiting)
 
-    def query(self, text: str) -> pa.Table:
+    def query(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,
+    ) -> pa.Table:
         """The rows of a bare SELECT over what is retained, as of one tick.
 
-        Also takes ``SELECT … EMIT CHANGES LIMIT n``, which waits for its n rows, SHOW, DESCRIBE and EXPLAIN.
+        Also takes SHOW, DESCRIBE, EXPLAIN, and ``SELECT … EMIT CHANGES LIMIT n``, which waits for its rows (see `sql`).
 
         Raises:
             BindError: an unknown name or a wrong type.
             UnsupportedError: not one statement, or one that gives no rows.
         """
-        return self._executor.query(text)
+        return self._executor.query(text, params, Waiting(timeout, given_up or (lambda: False)))
 
     def function(self, call: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         """`velostream_nb.function` for this session alone: ``@s.function`` or ``@s.function(returns="DOUBLE")``."""
@@ -133,10 +154,10 @@ class Session:
 
         Raises:
             SchemaError: rows of no such kind, or rows to delete that do not name their key.
-            UnsupportedError: a delete from what is no table with a primary key.
+            UnsupportedError: a delete from what is no table with a primary key; a view, or a table that is a file's.
         """
         check_op(op)
-        name = self._catalog.topic(topic)
+        name = self._catalog.writable(topic)
         known = self._broker.schema(name) if self._broker.exists(name) else None
         outputs = to_deletes(name, rows, known) if op == "delete" else to_outputs(name, rows, known)
         if known is None and not self._broker.exists(name):
@@ -147,9 +168,16 @@ class Session:
     def read(self, topic: str, *, changelog: bool = False) -> pa.Table:
         """All retained records of a topic or stream; a changelog is folded by its key unless `changelog`.
 
+        Of a table the latest row per key, of a view what its query gives now.
+
         Raises:
             UnknownTopicError: no such topic. (A job's dead-letter topic may be read before it has any.)
         """
+        info = self._catalog.find(topic)
+        if self._catalog.view(topic) is not None:
+            return self.query('SELECT * FROM "{}"'.format(topic.replace('"', '""')))
+        if info is not None and info.rows is not None:
+            return info.rows
         name = self._catalog.topic(topic)
         try:
             return self._looker.table(name, changelog=changelog)

@@ -11,7 +11,9 @@ from velostream_nb.core.functions import Function
 from velostream_nb.core.model import JobInfo, TopicInfo
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import field_type
-from velostream_nb.engine.node import OperatorStats
+from velostream_nb.engine.explain import Step
+from velostream_nb.jobs.catalog import View
+from velostream_nb.jobs.reference import FILE_OPTION
 from velostream_nb.sql.plan import StreamInfo
 
 _TIMESTAMP = pa.timestamp("us")
@@ -45,8 +47,17 @@ _TOPICS = pa.schema(
     ]
 )
 _STREAMS = pa.schema([(n, pa.string()) for n in ("stream", "topic", "event_time", "key", "columns", "options")])
+_TABLES = pa.schema([(n, pa.string()) for n in ("table", "kind", "source", "key", "columns")])
+_VIEWS = pa.schema([(n, pa.string()) for n in ("view", "columns", "sql")])
 _COLUMNS = pa.schema(
-    [("column", pa.string()), ("type", pa.string()), ("null", pa.bool_()), ("key", pa.bool_()), ("role", pa.string())]
+    [
+        ("column", pa.string()),
+        ("type", pa.string()),
+        ("null", pa.bool_()),
+        ("key", pa.bool_()),
+        ("role", pa.string()),
+        ("known", pa.string()),
+    ]
 )
 _PROPERTIES = pa.schema([("property", pa.string()), ("value", pa.string())])
 _FUNCTIONS = pa.schema([("function", pa.string()), ("meaning", pa.string())])
@@ -129,6 +140,27 @@ def streams_table(infos: Iterable[StreamInfo]) -> pa.Table:
     )
 
 
+def tables_table(declared: Iterable[StreamInfo], written: Iterable[TopicInfo]) -> pa.Table:
+    """``SHOW TABLES``: those that were declared or read from files, and topics of changelogs that jobs write."""
+    rows = [
+        (
+            i.name,
+            "topic" if i.rows is None else "file",
+            i.topic if i.rows is None else i.options[FILE_OPTION],
+            ", ".join(i.schema.key),
+            _columns_text({f.name: field_type(f) for f in i.schema.columns}),
+        )
+        for i in declared
+    ]
+    rows += [(t.name, "job", t.name, ", ".join(t.key), _columns_text(t.columns)) for t in written]
+    return _table(_TABLES, sorted(rows))
+
+
+def views_table(views: Iterable[View]) -> pa.Table:
+    """``SHOW VIEWS``."""
+    return _table(_VIEWS, ((v.name, _columns_text({f.name: field_type(f) for f in v.columns}), v.text) for v in views))
+
+
 def functions_table(own: Iterable[Function] = ()) -> pa.Table:
     """``SHOW FUNCTIONS``: Python functions with signature and docstring, then what streaming adds to DuckDB's."""
     return _table(_FUNCTIONS, [*((f.signature, _purpose(f)) for f in own), *STREAMING_FUNCTIONS])
@@ -140,11 +172,19 @@ def _purpose(function: Function) -> str:
     return text if function.deterministic else f"{text} (not deterministic: a replay may give other rows)"
 
 
-def columns_table(schema: StreamSchema) -> pa.Table:
-    """``DESCRIBE`` of a stream or topic."""
+def columns_table(schema: StreamSchema, known: str, delay: str | None = None) -> pa.Table:
+    """``DESCRIBE`` of a stream, table, view or topic.
+
+    Args:
+        known: how its columns are known, such as 'declared'.
+        delay: how far the watermark stays behind the event time.
+    """
     return _table(
         _COLUMNS,
-        ((f.name, field_type(f), f.nullable, f.name in schema.key, _role(f.name, schema)) for f in schema.columns),
+        (
+            (f.name, field_type(f), f.nullable, f.name in schema.key, _role(f.name, schema, delay), known)
+            for f in schema.columns
+        ),
     )
 
 
@@ -156,6 +196,7 @@ def job_table(info: JobInfo, columns: Mapping[str, str], options: Mapping[str, s
         ("inputs", ", ".join(info.inputs)),
         ("output", info.output),
         ("columns", _columns_text(columns)),
+        *((f"parameter {name}", value) for name, value in info.params.items()),
         *((f"option {name}", value) for name, value in options.items()),
         *(("note", note) for note in info.notes),
         *((("error", info.error),) if info.error else ()),
@@ -169,19 +210,22 @@ def plan_table(lines: Sequence[str]) -> pa.Table:
     return pa.table({"plan": pa.array(list(lines), pa.string())})
 
 
-def operators_table(stats: Iterable[OperatorStats]) -> pa.Table:
+def operators_table(steps: Iterable[Step]) -> pa.Table:
     """``EXPLAIN ANALYZE JOB``: what each operator has done and holds."""
     return _table(
         _OPERATORS,
         (
             (n, s.name, s.detail, s.rows_in, s.rows_out, s.busy_us / 1_000, s.state_rows, s.state_bytes)
-            for n, s in enumerate(stats, 1)
+            for n, s in ((step.number, step.live) for step in steps)
+            if s is not None
         ),
     )
 
 
-def _role(name: str, schema: StreamSchema) -> str:
-    return "event time" if name == schema.time_column else "key" if name in schema.key else ""
+def _role(name: str, schema: StreamSchema, delay: str | None) -> str:
+    if name == schema.time_column:
+        return f"event time, watermark {delay} behind" if delay else "event time"
+    return "key" if name in schema.key else ""
 
 
 def _columns_text(columns: Mapping[str, str]) -> str:

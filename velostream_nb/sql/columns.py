@@ -1,4 +1,4 @@
-"""Column definitions of CREATE STREAM to a `StreamSchema`: types, key, event time."""
+"""Column definitions of CREATE STREAM and CREATE TABLE to a `StreamSchema`: types, key, event time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from velostream_nb.core.errors import ParseError, Place, SchemaError, UnsupportedError, did_you_mean
 from velostream_nb.core.records import HIDDEN
 from velostream_nb.core.schema import StreamSchema, guess_time_column
-from velostream_nb.core.types import TIMESTAMP, arrow_type
+from velostream_nb.core.types import TIMESTAMP, arrow_field
 from velostream_nb.sql.cursor import Cursor, is_word
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.lex import place_at
@@ -46,10 +46,13 @@ class Columns:
         )
 
 
-def read_columns(cursor: Cursor) -> Columns:
+def read_columns(cursor: Cursor, *, key_alone: bool = False) -> Columns:
     """``(name TYPE [NOT NULL] [[PRIMARY] KEY], …, PRIMARY KEY (a, b), WATERMARK FOR ts AS ts - INTERVAL …)``.
 
     A primary key is NOT NULL; a plain KEY may be NULL.
+
+    Args:
+        key_alone: a key without columns will do; its names are then as written.
 
     Raises:
         ParseError: malformed, an unknown type, a name given twice.
@@ -69,6 +72,9 @@ def read_columns(cursor: Cursor) -> Columns:
             _column(cursor, columns)
         if not cursor.sees(")"):
             cursor.expect(",", hint=COLUMNS_EXAMPLE)
+    if key_alone and constraints and not columns.fields:
+        columns.key = [name for name, _, _ in constraints]
+        return columns
     for name, place, primary in constraints:
         _add_key(columns, columns.name_of(name, place), primary=primary)
     if not columns.fields:
@@ -123,7 +129,7 @@ def _column(cursor: Cursor, columns: Columns) -> None:
         raise ParseError(f"the column name {name!r} is taken by the engine", hint="choose another", place=place)
     if any(name.lower() == found.name.lower() for found in columns.fields):
         raise ParseError(f"the column {name!r} is declared twice", place=place)
-    columns.fields.append(pa.field(name, _type(cursor, name)))
+    columns.fields.append(_typed(cursor, name))
     while not cursor.sees_any((",", ")")):
         if cursor.accept("NOT", "NULL"):
             columns.fields[-1] = columns.fields[-1].with_nullable(False)
@@ -143,8 +149,8 @@ def _column(cursor: Cursor, columns: Columns) -> None:
             raise cursor.error("expected , or )", hint=COLUMNS_EXAMPLE)
 
 
-def _type(cursor: Cursor, name: str) -> pa.DataType:
-    """A type of one or more tokens, as `core.types` reads it."""
+def _typed(cursor: Cursor, name: str) -> pa.Field:
+    """The column, with a type of one or more tokens as `core.types` reads it."""
     first, at = cursor.at, cursor.at
     while at < cursor.size and not is_word(cursor.tokens, at, ",", ")", *_TYPE_ENDS):
         at = cursor.pairs.get(at, at) + 1
@@ -153,7 +159,7 @@ def _type(cursor: Cursor, name: str) -> pa.DataType:
     low, high = cursor.tokens[first].start, cursor.tokens[at - 1].end
     cursor.at = at
     try:
-        return arrow_type(" ".join(token.text for token in cursor.tokens[first:at]))
+        return arrow_field(name, " ".join(token.text for token in cursor.tokens[first:at]))
     except SchemaError as error:
         raise ParseError(error.message, hint=error.hint, place=place_at(cursor.text, low, high)) from error
     except (ValueError, TypeError, RecursionError) as error:

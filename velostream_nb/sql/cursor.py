@@ -116,6 +116,30 @@ class Cursor:
             )
         return name
 
+    def names(self, *, example: str) -> tuple[tuple[str, Place], ...]:
+        """``(a, "b", …)``: the names of columns, each with its place; ParseError when one stands twice."""
+        self.expect("(", hint=f"for example {example}")
+        found: dict[str, tuple[str, Place]] = {}
+        while not self.accept(")"):
+            token = self.next()
+            if token.kind not in ("word", "quoted") or not token.value:
+                raise self.error("expected a column's name", hint=f"for example {example}", token=token)
+            if token.value.lower() in found:
+                raise ParseError(f"the column {token.value!r} is named twice", place=self.place(token))
+            found[token.value.lower()] = token.value, self.place(token)
+            if not self.sees(")"):
+                self.expect(",", hint=f"for example {example}")
+        return tuple(found.values())
+
+    def follows(self, word: str) -> bool:
+        """Whether the bracket that comes next has this word (or mark) behind it."""
+        return is_word(self.tokens, self.pairs.get(self.at, self.size) + 1, word)
+
+    def given(self) -> dict[str, object]:
+        """The values of the statement's ``$name`` parameters."""
+        names = {token.text[1:] for token in self.tokens if token.kind == "param"}
+        return {name: value for name, value in (self.params or {}).items() if name in names}
+
     def options(self) -> dict[str, str]:
         """The bracketed list of a WITH clause; keys lower-cased, values as text.
 

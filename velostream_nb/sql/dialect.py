@@ -23,6 +23,9 @@ Node = TypeVar("Node", bound=exp.Expr)
 NOW = "VELO_NOW"
 """The stream's time: a call without arguments."""
 
+WALL = "VELO_WALL"
+"""The wall's time, one value a tick: a call without arguments."""
+
 _CRASHES = (AttributeError, TypeError, ValueError, KeyError, IndexError, AssertionError, NotImplementedError)
 """What sqlglot raises, besides its own errors, on texts its authors did not foresee (``timestamp()`` is one)."""
 

@@ -53,6 +53,11 @@ def literal(value: object, *, name: str, place: Place) -> str:
     )
 
 
+def parameter_text(value: object) -> str:
+    """A value that was accepted as a parameter, as SQL."""
+    return literal(value, name="parameter", place=Place("", 1, 1))
+
+
 def option_text(value: object) -> str:
     """One value as the text of an option: durations in microseconds, as `parse_duration_us` reads them."""
     if isinstance(value, dt.timedelta):

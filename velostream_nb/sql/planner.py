@@ -10,15 +10,20 @@ from sqlglot import exp
 
 from velostream_nb.core.errors import BindError, ConfigError, Place, UnsupportedError, did_you_mean
 from velostream_nb.core.records import POS, TS
+from velostream_nb.sql.buckets import lag_of
+from velostream_nb.sql.dialect import WALL
 from velostream_nb.sql.durations import parse_duration_us
+from velostream_nb.sql.emission import late_data, mark_outermost
 from velostream_nb.sql.parse import node_place
 from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Order, Project, Source, StreamInfo, Table, walk
-from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated
+from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated, own_columns
 from velostream_nb.sql.plan_changes import ORDER_BY, limit, order_of, sorted_by_output
 from velostream_nb.sql.plan_join import join_inputs
+from velostream_nb.sql.plan_join_constant import with_constants_inlined
 from velostream_nb.sql.plan_over import has_window, plan_over
 from velostream_nb.sql.plan_sets import distinct, set_operation
 from velostream_nb.sql.plan_subquery import unnest_subqueries
+from velostream_nb.sql.plan_window import annotated, annotation, has_wall_window, is_annotation
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
 from velostream_nb.sql.statements import Query, StartJob
 
@@ -49,19 +54,27 @@ def plan_query(query: Query, catalog: Catalog, settings: Mapping[str, str]) -> J
     return _plan(query, catalog, dict(settings), {})
 
 
-def _plan(query: Query, catalog: Catalog, settings: Mapping[str, str], options: Mapping[str, str]) -> JobPlan:
+def plan_view(query: Query, catalog: Catalog, settings: Mapping[str, str]) -> JobPlan:
+    """Plan a view's query, to check it; it may read reference tables alone."""
+    return _plan(query, catalog, dict(settings), {}, job=False)
+
+
+def _plan(
+    query: Query, catalog: Catalog, settings: Mapping[str, str], options: Mapping[str, str], *, job: bool = True
+) -> JobPlan:
     # the first pass finds the columns that are read, the second plans with those alone
     first = Planner(query, catalog, settings, None)
     first.query(query.tree)
     planner = Planner(query, catalog, settings, first.used)
     root = planner.query(query.tree)
     sources = tuple(n for n in walk(root) if isinstance(n, Source) or (isinstance(n, Table) and n.stream.rows is None))
-    if not sources:
+    if job and not sources:
         raise UnsupportedError("the query reads no stream", hint="a job needs a stream in FROM; run a bare SELECT")
     mode = None
     if root.changes:
         mode = "upsert" if root.key is not None and settings.get("changelog", "upsert") == "upsert" else "retract"
-    return JobPlan(root, sources, root.key or () if mode == "upsert" else (), tuple(planner.notes), options, mode)
+    key = root.key or () if mode == "upsert" else ()
+    return JobPlan(root, sources, key, tuple(planner.notes), options, mode, late_data(settings))
 
 
 class Planner:
@@ -79,7 +92,9 @@ class Planner:
         self._sources: dict[str, Source | Table] = {}
         self._versions: dict[str, Source] = {}
         self._views: dict[str, Node] = {}
-        self._emit = query.emit
+        self.emit = query.emit
+        self._wall = has_wall_window(query.tree)
+        mark_outermost(query.tree)
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
@@ -106,6 +121,7 @@ class Planner:
     def query(self, tree: exp.Expr, ctes: Mapping[str, Node | exp.Expr] | None = None) -> Node:
         """Plan a query expression; `ctes` are those in sight, by lower-case name."""
         known = dict(ctes or {})
+        tree = with_constants_inlined(tree)
         with_ = tree.args.get("with_")
         if with_ is not None:
             if with_.args.get("recursive"):
@@ -141,6 +157,7 @@ class Planner:
             scope, node, filters = self._inputs(tree, ctes, [])
             late_filters = conjuncts(where)
             self.note("WHERE with a window function filters after the windows are computed, as QUALIFY does")
+        scope.own = own_columns(tree)
         items = self._items(tree, scope)
         names = {name.lower() for _, name in items}
         bound = [scope.bind(f, names) for f in filters]
@@ -213,6 +230,23 @@ class Planner:
             if found:
                 self.refuse(what, hint, found[0] if isinstance(found, list) else found)
 
+    def _refuse_time(self, tree: exp.Expr, block: exp.Select) -> None:
+        if any(column.name == TS for column in tree.find_all(exp.Column)):
+            self.refuse(
+                "timestamp() has no meaning here: the rows of a changelog have no event time",
+                "select max(timestamp) in the GROUP BY below",
+                next(block.find_all(exp.Anonymous), block),
+            )
+
+    def _refuse_wall(self, tree: exp.Expr) -> None:
+        for call in tree.find_all(exp.Anonymous):
+            if call.name.upper() == WALL:
+                self.refuse(
+                    "wall_clock() over a changelog: a row would go with another time than it came with",
+                    "read it below, where rows are facts: FROM (SELECT *, wall_clock() AS seen FROM s)",
+                    call,
+                )
+
     # -- FROM -------------------------------------------------------------------------------------------------------
 
     def input(self, item: exp.Expr, ctes: Mapping[str, Node | exp.Expr]) -> tuple[Input, Node]:
@@ -223,6 +257,8 @@ class Planner:
             return Input.of(alias or "subquery", node), node
         if not isinstance(item, exp.Table):
             self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
+        if is_annotation(item):
+            return self._annotated(item, ctes)
         if not isinstance(item.this, exp.Identifier):
             self.refuse("a table function in FROM is not supported in a job", "name a stream or a topic", item)
         if item.args.get("sample") or item.args.get("pivots"):
@@ -243,6 +279,13 @@ class Planner:
         names += node.columns[len(names) :]
         return self.project(node, [(named(c), n) for c, n in zip(node.columns, names, strict=True)], [])
 
+    def _annotated(self, item: exp.Table, ctes: Mapping[str, Node | exp.Expr]) -> tuple[Input, Node]:
+        """``VELO_HOP(table, time, …)`` in FROM: every row once for each of its windows."""
+        source, column, window = annotation(item)
+        inner, node = self.input(source, ctes)
+        node = annotated(self, node, column, window, item)
+        return Input.of(item.alias or inner.alias, node), node
+
     def _view(self, item: exp.Table) -> Node | None:
         """The plan of a view, once however often it is named."""
         name = ".".join(part.name for part in item.parts).lower()
@@ -250,7 +293,11 @@ class Planner:
             found = self._catalog.view(name)
             if found is None:
                 return None
-            self._views[name] = self.query(found.tree)
+            outer, self.source = self.source, found.source  # places in the view are those of its own text
+            try:
+                self._views[name] = self.query(found.tree)
+            finally:
+                self.source = outer
         return self._views[name]
 
     def _stream(self, item: exp.Table) -> Source | Table:
@@ -269,19 +316,22 @@ class Planner:
     def _table(self, info: StreamInfo) -> Table:
         columns, key = list(info.schema.names), info.schema.key
         if self._only is not None:
-            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c in key]
-        bag = info.schema.changelog == "retract"
+            # one at the least: a row without columns cannot be counted
+            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c in key] or columns[:1]
         return Table(
             inputs=(),
             columns=tuple(columns),
             pos=(),
             time={},
             changes=True,
-            key=None if bag or not key else key,
+            key=key if key or info.schema.changelog == "upsert" else None,
             stream=info,
         )
 
     def _source(self, info: StreamInfo) -> Source:
+        if self._wall and info.schema.time_column is not None:
+            self.note(f"event time of {info.name} is the broker's timestamp, because a window goes by the wall clock")
+            info = replace(info, schema=replace(info.schema, time_column=None))
         columns = list(info.schema.names)
         hidden = [c for c in columns if c.lower() in (TS, POS)]
         if hidden:
@@ -398,6 +448,9 @@ class Planner:
 
     def project(self, node: Node, items: Items, where: list[exp.Expr]) -> Node:
         """The stateless end of a block."""
+        if node.changes:
+            for part in (*where, *(e for e, _ in items)):
+                self._refuse_wall(part)
         identity = tuple(name for _, name in items) == node.columns and all(is_column(e, {name}) for e, name in items)
         if identity and not where:
             return node
@@ -460,9 +513,9 @@ def times_of(items: Items, node: Node) -> dict[str, int]:
     """Output columns that are still event time."""
     found = {}
     for expression, name in items:
-        column = is_column(expression, node.time)
-        if column is not None:
-            found[name] = node.time[column]
+        lag = lag_of(expression, node.time)
+        if lag is not None:
+            found[name] = lag
         elif text(expression) == text(stream_time()):
             found[name] = 0
     return found

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from velostream_nb.core.errors import ParseError, UnsupportedError
 from velostream_nb.sql.cursor import Cursor, is_word
-from velostream_nb.sql.dialect import NOW, at_span, node_place, node_span, parse_edited, whole_number
+from velostream_nb.sql.dialect import NOW, WALL, at_span, node_place, node_span, parse_edited, whole_number
 from velostream_nb.sql.spellings import PLACEHOLDER_HINT, edit_query
 from velostream_nb.sql.statements import Query
 from velostream_nb.sql.windows import canonicalize_windows
@@ -17,6 +17,7 @@ QUERY_WORDS = ("SELECT", "WITH", "FROM", "VALUES", "(")
 """What a query begins with."""
 
 _NOW_NODES = (exp.CurrentTimestamp, exp.Localtimestamp)
+_WALL_CALLS = ("WALL_CLOCK", WALL)
 _NOW_CALLS = ("GET_CURRENT_TIMESTAMP", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "NOW")
 _RESERVED = (
     "SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "QUALIFY", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT",
@@ -73,16 +74,46 @@ def read_query(cursor: Cursor) -> tuple[Query, Tail]:
     return Query(tree=tree, source=source, emit=tail.emit, limit=limit), tail
 
 
+def read_expression(cursor: Cursor, *, what: str) -> exp.Expr:
+    """One expression, up to the next comma outside of brackets or the statement's end; the cursor stands there.
+
+    Its places are true in the user's text.
+
+    Raises:
+        ParseError: it cannot be read, or there is none.
+        BindError: a ``$name`` without a value.
+    """
+    start, stop = cursor.at, cursor.at
+    while stop < cursor.size and not is_word(cursor.tokens, stop, ","):
+        stop = cursor.pairs.get(stop, stop) + 1
+    if stop == start:
+        raise cursor.error(f"expected {what}")
+    edits = edit_query(cursor, start, stop)
+    edits.replace(edits.start, edits.start, "SELECT")
+    tree = parse_edited(edits)
+    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_clauses(tree)) != {"expressions"}:
+        raise ParseError(f"this cannot be {what}", place=cursor.place(cursor.tokens[start]))
+    cursor.at = stop
+    canonicalize_now(tree)
+    found: exp.Expr = tree.expressions[0].unalias()
+    return found
+
+
+def _clauses(select: exp.Select) -> list[str]:
+    return [name for name, value in select.args.items() if value]
+
+
 def canonicalize_now(tree: exp.Expr) -> None:
     """Every word for the present becomes ``VELO_NOW()``; dates and times of day are casts of it.
 
-    An output column that is nothing but the present gets a name (``now``), because the call's own would be ours.
+    ``wall_clock()`` becomes ``VELO_WALL()``. An output column that is nothing but one of these gets a name (``now``,
+    ``wall_clock``), because the call's own would be ours.
     """
     for node in list(tree.find_all(*_NOW_NODES, exp.CurrentDate, exp.CurrentTime, exp.Localtime, exp.Anonymous)):
         if isinstance(node, exp.Anonymous):
-            if node.name.upper() not in (*_NOW_CALLS, NOW):
+            if node.name.upper() not in (*_NOW_CALLS, *_WALL_CALLS, NOW) or node.expressions:
                 continue
-            new: exp.Expr = exp.Anonymous(this=NOW)
+            new: exp.Expr = exp.Anonymous(this=WALL if node.name.upper() in _WALL_CALLS else NOW)
         elif isinstance(node, exp.CurrentDate):
             new = exp.cast(exp.Anonymous(this=NOW), "DATE")
         elif isinstance(node, exp.CurrentTime | exp.Localtime):
@@ -91,7 +122,7 @@ def canonicalize_now(tree: exp.Expr) -> None:
             new = exp.Anonymous(this=NOW)
         at_span(new, node_span(node))
         if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
-            new = exp.alias_(new, "now")
+            new = exp.alias_(new, "wall_clock" if new.name == WALL else "now")
         node.replace(new)
 
 

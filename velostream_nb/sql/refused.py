@@ -5,14 +5,14 @@ from __future__ import annotations
 from velostream_nb.core.errors import ParseError, UnsupportedError, did_you_mean
 from velostream_nb.sql.cursor import Cursor
 
-_LATER = "not yet"
 _NO_FILES = "read and write files with: velo run APP.sql --source TOPIC=FILE --sink TOPIC=FILE"
 _NO_ROWS = "a stream's rows never change: filter or replace them in a job (START JOB j AS SELECT …)"
 _NO_EXTENSIONS = "extensions are not loaded from SQL; json, parquet and icu are built in"
+_NO_TEMP = "leave TEMP out: streams, tables and views last as long as the session"
 _NO_TRANSACTIONS = "leave it out: every tick is published in one transaction"
 
 _STATEMENTS = {
-    "ALTER": "declare it again: CREATE OR REPLACE STREAM s (…)",
+    "ALTER": "ALTER JOB j SET name = value changes a parameter; declare the rest again: CREATE OR REPLACE STREAM s (…)",
     "ATTACH": _NO_FILES, "DETACH": _NO_FILES, "COPY": _NO_FILES, "EXPORT": _NO_FILES, "IMPORT": _NO_FILES,
     "INSTALL": _NO_EXTENSIONS, "LOAD": _NO_EXTENSIONS,
     "PRAGMA": "write SET k = v", "RESET": "write SET k = v with the default", "USE": "name the stream itself",
@@ -31,8 +31,10 @@ _STATEMENTS = {
     "TERMINATE": "write STOP JOB j", "KILL": "write STOP JOB j", "DECLARE": "pass values as $name",
     "CREATE SOURCE": "write CREATE STREAM s (…) WITH (…)", "CREATE SINK": "write START JOB j AS SELECT …",
     "CREATE JOB": "write START JOB j AS SELECT …", "CREATE TOPIC": "write CREATE STREAM s (…): it makes the topic",
-    "CREATE TABLE": _LATER, "CREATE VIEW": _LATER, "CREATE MATERIALIZED VIEW": _LATER, "DROP TABLE": _LATER,
-    "DROP VIEW": _LATER, "CREATE TEMP TABLE": _LATER, "CREATE TEMPORARY TABLE": _LATER,
+    "CREATE MATERIALIZED VIEW": "write CREATE STREAM v AS SELECT …, a job that keeps its output up to date",
+    "DROP MATERIALIZED VIEW": "write DROP JOB v", "CREATE TEMP TABLE": _NO_TEMP, "CREATE TEMPORARY TABLE": _NO_TEMP,
+    "CREATE TEMP VIEW": _NO_TEMP, "CREATE TEMPORARY VIEW": _NO_TEMP, "CREATE TEMP": _NO_TEMP,
+    "CREATE TEMPORARY": _NO_TEMP,
     "DROP TOPIC": "write DROP STREAM s: it removes the topic too",
     "CREATE FUNCTION": "write the expression in the SELECT", "CREATE MACRO": "write the expression in the SELECT",
     "CREATE INDEX": "leave it out: jobs keep the state they need", "CREATE SCHEMA": "names have no schema",
@@ -41,14 +43,9 @@ _STATEMENTS = {
     "DROP INDEX": "there are no indexes", "DROP SCHEMA": "names have no schema",
 }  # fmt: skip
 
-_INSTEAD_OF_LATER = {
-    "TABLE": "declare the topic as CREATE STREAM s (…, PRIMARY KEY (k)), and take the latest row per key in the query",
-    "VIEW": "write the query as a WITH part, or as CREATE STREAM v AS SELECT …",
-}
-
 FIRST_WORDS = (
     "SELECT", "WITH", "FROM", "VALUES", "CREATE", "START", "INSERT", "STOP", "PAUSE", "RESUME", "RESTART", "DROP",
-    "SHOW", "DESCRIBE", "EXPLAIN", "SET",
+    "SHOW", "DESCRIBE", "EXPLAIN", "SET", "ALTER",
 )  # fmt: skip
 
 
@@ -65,10 +62,6 @@ def refuse(cursor: Cursor) -> ParseError | UnsupportedError:
         what = " ".join(words[:count])
         if (hint := _STATEMENTS.get(what)) is None:
             continue
-        if hint is _LATER:
-            return UnsupportedError(
-                f"{what} is not yet supported", hint=_INSTEAD_OF_LATER[words[count - 1]], place=place
-            )
         return UnsupportedError(f"{what} is not a statement of streaming SQL", hint=hint, place=place)
     first = cursor.peek()
     if first.kind != "word":

@@ -9,7 +9,11 @@ from sqlglot import exp
 
 from velostream_nb.core.errors import BindError, Place, did_you_mean
 from velostream_nb.core.records import HIDDEN, TS
+from velostream_nb.sql.aggregates import is_aggregate_call
+from velostream_nb.sql.dialect import WALL
 from velostream_nb.sql.plan import Node
+
+WALL_NOTE = "wall_clock() is the wall's time, one value a tick: a run over the same records gives other rows"
 
 Locate = Callable[[exp.Expr], Place | None]
 
@@ -50,6 +54,7 @@ class Scope:
     """The inputs of one SELECT.
 
     Attributes:
+        own: unqualified names (lower case) that mean a column of the SELECT's own window, outside of its aggregates.
         merged: by name (lower case), what an unqualified name means where USING or NATURAL says so.
         equal: internal names known to be equal (inner equi-join keys): an unqualified name may mean either.
         used: called with every internal name that an expression reads.
@@ -63,6 +68,7 @@ class Scope:
     used: Callable[[str], None] = lambda _name: None
     notes: list[str] = field(default_factory=list)
     merged: dict[str, Merged] = field(default_factory=dict)
+    own: Collection[str] = ()
 
     def columns(self) -> Iterator[str]:
         for item in self.inputs:
@@ -112,7 +118,11 @@ class Scope:
         def rename(node: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Anonymous) and node.name.upper() == "VELO_NOW":
                 return stream_time()
+            if isinstance(node, exp.Anonymous) and node.name.upper() == WALL and WALL_NOTE not in self.notes:
+                self.notes.append(WALL_NOTE)
             if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+                return node
+            if not node.table and node.name.lower() in self.own and not _inside_aggregate(node):
                 return node
             internal = self.resolve(node)
             if internal is not None:
@@ -120,7 +130,16 @@ class Scope:
                 return named(internal, node)
             return self._unresolved(node, aliases, lambdas)
 
-        return tree.copy().transform(rename, copy=False)
+        bound = tree.copy().transform(rename, copy=False)
+        for bucket in bound.find_all(exp.DateBin):
+            self._align(bucket)
+        return bound
+
+    def _align(self, bucket: exp.DateBin) -> None:
+        """``time_bucket(width, time)`` gets the origin that windows have, 1970; DuckDB's own is a Monday of 2000."""
+        by = bucket.expression
+        if len([v for v in bucket.args.values() if v]) == 2 and isinstance(by, exp.Column) and by.name in self.time:
+            bucket.set("unit", exp.cast(exp.Literal.string("1970-01-01"), "TIMESTAMP"))
 
     def _unresolved(self, node: exp.Column, aliases: Collection[str], lambdas: Collection[str]) -> exp.Expr:
         name = node.name.lower()
@@ -143,6 +162,15 @@ class Scope:
             hint=did_you_mean(node.name, [*self.columns(), *aliases]),
             place=self.locate(node),
         )
+
+
+def _inside_aggregate(node: exp.Expr) -> bool:
+    parent = node.parent
+    while parent is not None and not isinstance(parent, exp.Query):
+        if is_aggregate_call(parent):
+            return True
+        parent = parent.parent
+    return False
 
 
 def named(internal: str, origin: exp.Expr | None = None) -> exp.Column:
@@ -188,7 +216,8 @@ def conjuncts(tree: exp.Expr | None) -> list[exp.Expr]:
     """The parts of an AND, flattened; [] for no condition."""
     if tree is None:
         return []
-    tree = tree.unnest()
+    while isinstance(tree, exp.Paren):  # not unnest(): it would open a scalar subquery
+        tree = tree.this
     if isinstance(tree, exp.And):
         return [part for side in (tree.left, tree.right) for part in conjuncts(side)]
     return [tree]

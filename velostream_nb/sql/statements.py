@@ -6,6 +6,7 @@ A query is kept as a sqlglot tree in *canonical form*. Every streaming spelling 
 what users write                                     canonical form in the tree
 ===================================================  ==============================================================
 ``timestamp()``, and ``now()``/``current_timestamp``   ``VELO_NOW()`` (exp.Anonymous, name upper case)
+``wall_clock()``                                       ``VELO_WALL()``: one value a tick, given to the engine
 TUMBLE/HOP/SESSION/CUMULATE as a table function      the plain table in FROM (its alias kept), plus one of the calls
                                                      below as an item of that SELECT's GROUP BY; ``window_start`` and
                                                      ``window_end`` stay columns (dropped from GROUP BY)
@@ -65,23 +66,62 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStream(Statement):
-    """``CREATE STREAM s (cols) WITH (…)``: declares a topic. Column types are in `schema`; WITH keys in `options`."""
+    """``CREATE STREAM s (cols) WITH (…)``: declares a topic. Column types are in `schema`; WITH keys in `options`.
+
+    Attributes:
+        table: ``CREATE TABLE``: the topic is read as the latest row per key (`schema.changelog` is 'upsert').
+    """
 
     name: str
     schema: StreamSchema
     options: Mapping[str, str] = field(default_factory=dict)
     if_not_exists: bool = False
     or_replace: bool = False
+    table: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTable(Statement):
+    """``CREATE TABLE t [(cols)] FROM 'file'``: a reference table, whose rows are read once.
+
+    Attributes:
+        file: the path as written.
+        file_place: where it stands.
+        schema: the declared columns; None: they are told from the file.
+        key: the columns of PRIMARY KEY, as written; () for none.
+    """
+
+    name: str
+    file: str
+    file_place: Place
+    schema: StreamSchema | None = None
+    key: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    if_not_exists: bool = False
+    or_replace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateView(Statement):
+    """``CREATE VIEW v [(names)] AS SELECT …``: a query by name, planned where it is used."""
+
+    name: str
+    query: Query
+    if_not_exists: bool = False
+    or_replace: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartJob(Statement):
-    """``START JOB j AS SELECT …``, ``CREATE STREAM j AS SELECT …`` or ``INSERT INTO t SELECT …``.
+    """``START [OR REPLACE] JOB j AS SELECT …``, ``CREATE STREAM j AS SELECT …`` or ``INSERT INTO t SELECT …``.
 
     Attributes:
-        name: the job; for INSERT INTO made from the target (``insert_into_t``).
+        name: the job; for INSERT INTO made from the target: ``insert_into_t``, ``insert_into_t_2`` for a second one in
+            the same text. Whoever starts it may choose another number.
         output: the topic written: 'output.topic', the target of INSERT, or the name itself.
         options: WITH keys, lower case, as texts.
+        params: the values of its ``$name`` parameters, which ``ALTER JOB`` changes.
+        insert: INSERT INTO: nobody gave it its name.
     """
 
     name: str
@@ -89,6 +129,39 @@ class StartJob(Statement):
     output: str
     options: Mapping[str, str] = field(default_factory=dict)
     or_replace: bool = False
+    params: Mapping[str, object] = field(default_factory=dict)
+    insert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertRows(Statement):
+    """``INSERT INTO t [(columns)] VALUES (…), (…)``.
+
+    Attributes:
+        columns: (name as written, its place); () for all, in the order of their declaration.
+        rows: one expression a cell; None is DEFAULT, which is NULL.
+        places: where each cell stands.
+        source: the text that places of the expressions' nodes refer to (`node_place`).
+    """
+
+    name: str
+    columns: tuple[tuple[str, Place], ...]
+    rows: tuple[tuple[exp.Expr | None, ...], ...]
+    places: tuple[tuple[Place, ...], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterJob(Statement):
+    """``ALTER JOB j SET name = value [, …]``: new values for parameters of a job, constant expressions.
+
+    Attributes:
+        values: by name, the expression and where the name stands.
+    """
+
+    name: str
+    values: Mapping[str, tuple[exp.Expr, Place]]
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,33 +173,44 @@ class ControlJob(Statement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropStream(Statement):
-    """``DROP STREAM s``: forgets the declaration and removes the topic."""
+class Drop(Statement):
+    """``DROP STREAM|TABLE|VIEW s``: forgets the declaration, and removes the topic that it names.
+
+    Attributes:
+        kind: 'stream', 'table' or 'view'.
+    """
 
     name: str
+    kind: str = "stream"
     if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show(Statement):
-    """``SHOW JOBS|STREAMS|TABLES|TOPICS|FUNCTIONS`` (what upper case)."""
+    """``SHOW JOBS|STREAMS|TABLES|VIEWS|TOPICS|FUNCTIONS`` (what upper case)."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Describe(Statement):
-    """``DESCRIBE x``: a stream, a topic or a job."""
+    """``DESCRIBE x``: a stream, a table, a view, a topic or a job."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain(Statement):
-    """``EXPLAIN <query or START JOB>`` or ``EXPLAIN JOB j``."""
+    """``EXPLAIN <query or START JOB>`` or ``EXPLAIN JOB j``.
+
+    Attributes:
+        target: what is explained; the name of a job.
+        form: 'text' or 'json'.
+    """
 
     target: StartJob | Pull | Push | str
     analyze: bool = False
+    form: str = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +234,7 @@ class Push(Statement):
     """``SELECT … EMIT CHANGES [LIMIT n]``: an unnamed job whose output is shown."""
 
     query: Query
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
