@@ -217,6 +217,11 @@ CASES: dict[str, str | tuple[str, str]] = {
         "SELECT a.x, v.name, w.y FROM a JOIN (VALUES (1, 'one'), (2, 'two')) AS v(k, name) USING (k) "
         "CROSS JOIN (SELECT 7 AS y UNION ALL SELECT 8) w"
     ),
+    "constants by name": (
+        "WITH least AS (SELECT 3 AS x, 'b' AS tag), v(k, name) AS (VALUES (1, 'one'), (2, 'two')), "
+        "w AS (SELECT * FROM (VALUES (1), (2)) AS n(y)) "
+        "SELECT a.x, v.name, w.y FROM a CROSS JOIN least AS l JOIN v USING (k), w WHERE a.x > l.x AND a.tag <= l.tag"
+    ),
     "constants first": "SELECT v.name, a.x FROM (VALUES (1, 'one'), (2, 'two')) AS v(k, name) JOIN a ON a.k = v.k",
     "semi join with constants": "SELECT x FROM a SEMI JOIN (VALUES (1), (2)) AS v(k) ON a.k = v.k",
     "anti join with constants": "SELECT x FROM a ANTI JOIN (VALUES (1), (2)) AS v(k) USING (k)",

@@ -196,7 +196,8 @@ class AsofJoin(Operator):
 
     def describe(self) -> str:
         node = self.node
-        on = ", ".join(f"{a} = {b}" for a, b in node.equal) or "any key"
+        names = dict(node.left_columns), dict(node.right_columns)
+        on = ", ".join(f"{names[0].get(a, a)} = {names[1].get(b, b)}" for a, b in node.equal) or "any key"
         kind = f"{'temporal' if node.versions else 'asof'} {'left join' if node.outer else 'join'}"
         near = (
             ("after" if node.forward else "before") if node.strict else f"at or {'after' if node.forward else 'before'}"

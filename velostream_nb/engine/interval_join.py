@@ -211,14 +211,13 @@ class IntervalJoin(Operator):
     # -- state ------------------------------------------------------------------------------------------------------
 
     def describe(self) -> str:
-        low, high = self.node.low_us / 1e6, self.node.high_us / 1e6
-        kind = "" if self.node.kind == "inner" else f"{self.node.kind} "
-        waits = "; a row without a match comes when the watermark says that none can come" if self._numbered else ""
-        if self.node.kind == "semi":
-            waits = ""
+        node = self.node
+        kind = "" if node.kind == "inner" else f"{node.kind} "
+        waits = "; a row without a match comes when none can come any more"
         return (
-            f"{kind}interval join on {shown(self.node.condition)}; keeps rows within {low:g} to {high:g} s of the "
-            f"watermark{waits}"
+            f"{kind}interval join on {shown(node.condition)}; keeps left rows until the right watermark is "
+            f"{_past(-node.low_us)} them, right rows until the left one is {_past(node.high_us)} them"
+            f"{waits if node.kind in ('left', 'right', 'full', 'anti') else ''}"
         )
 
     def tables(self) -> dict[str, pa.Table]:
@@ -233,6 +232,10 @@ class IntervalJoin(Operator):
                 side.matched = np.array(table.column(_MATCHED).to_numpy(), dtype=np.bool_)
                 table = table.drop_columns([_MATCHED])
             side.rows = table
+
+
+def _past(us: int) -> str:
+    return "past" if us == 0 else f"{us / 1e6:g} s past" if us > 0 else f"{-us / 1e6:g} s before"
 
 
 def _numbered(rows: pa.Table, start: int) -> pa.Table:

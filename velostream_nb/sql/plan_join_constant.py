@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from velostream_nb.sql.dialect import NOW
 from velostream_nb.sql.plan import Node, Project
 from velostream_nb.sql.plan_join_sides import Pairs, under
 from velostream_nb.sql.scope import named, text
@@ -15,7 +16,12 @@ def is_constant(item: exp.Expr) -> bool:
     """Does an item of FROM need no stream? Its rows are the same for ever, or come from the left side's row."""
     if isinstance(item, (exp.Values, exp.Unnest)):
         return True
-    return isinstance(item, exp.Subquery) and isinstance(item.this, exp.Query) and item.find(exp.Table) is None
+    return isinstance(item, exp.Subquery) and _reads_nothing(item.this)
+
+
+def _reads_nothing(query: exp.Expr) -> bool:
+    known = isinstance(query, (exp.Query, exp.Values)) and query.find(exp.Table) is None
+    return known and all(c.name.upper() != NOW for c in query.find_all(exp.Anonymous))
 
 
 def names_of(item: exp.Expr) -> list[str]:
@@ -23,7 +29,44 @@ def names_of(item: exp.Expr) -> list[str]:
     alias = item.args.get("alias")
     if alias is not None and alias.columns:
         return [c.name for c in alias.columns]
-    return list(item.this.named_selects) if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Query) else []
+    if not isinstance(item, exp.Subquery) or not isinstance(item.this, exp.Query):
+        return []
+    names = list(item.this.named_selects)
+    if names == ["*"] and not item.this.args.get("joins"):
+        return names_of(item.this.args["from_"].this)
+    return [] if "*" in names else names
+
+
+def with_constants_inlined(tree: exp.Expr) -> exp.Expr:
+    """The query with its constant WITH parts put where they are named: no stage of a job holds such rows."""
+    with_ = tree.args.get("with_")
+    constant = {c.alias.lower() for c in with_.expressions if _reads_nothing(c.this)} if with_ is not None else set()
+    names = [c.alias.lower() for c in tree.find_all(exp.CTE)] if constant else []
+    constant = {name for name in constant if names.count(name) == 1}
+    if not constant:
+        return tree
+    tree = tree.copy()
+    with_ = tree.args["with_"]
+    for cte in [c for c in with_.expressions if c.alias.lower() in constant]:
+        for table in [t for t in tree.find_all(exp.Table) if t.name.lower() == cte.alias.lower() and not t.db]:
+            table.replace(_relation(cte, table))
+        with_.set("expressions", [c for c in with_.expressions if c is not cte])
+    if not with_.expressions:
+        tree.set("with_", None)
+    return tree
+
+
+def _relation(cte: exp.Expr, table: exp.Table) -> exp.Expr:
+    """A constant WITH part as an item of FROM, under the names that this reference gives it."""
+    own, given = cte.args["alias"], table.args.get("alias")
+    columns = (given.columns if given is not None else None) or own.columns
+    alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name), columns=[c.copy() for c in columns])
+    body = cte.this.copy()
+    made = body if isinstance(body, exp.Values) else exp.Subquery(this=body)
+    made.set("alias", alias)
+    if table.args.get("joins"):
+        made.set("joins", table.args["joins"])
+    return made
 
 
 def constant_join(
