@@ -190,7 +190,7 @@ def define(
     """
     known = name or getattr(call, "__name__", "")
     if not callable(call) or inspect.iscoroutinefunction(call):
-        raise ConfigError(f"{known or call!r} is not a plain function", hint="SQL calls functions made with def")
+        raise ConfigError(f"{known or repr(call)} is not a plain function", hint="SQL calls functions made with def")
     if not _NAME.match(known):
         raise ConfigError(f"{known!r} cannot name a SQL function", hint='give it a name: @velo.function(name="risk")')
     if null not in NULLS:

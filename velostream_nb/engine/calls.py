@@ -195,10 +195,8 @@ def _typed(function: Function, answers: list[Any], wrong: dict[int, Exception]) 
         if set(map(type, answers)) <= _PLAIN.get(dtype, _NO_TYPES):
             return pa.array(answers, dtype)
         return pa.array([None if answer is None else fitting(answer) for answer in answers], dtype)
-    except _REFUSALS as error:  # one of them at least does not fit
-        if len(answers) == 1:
-            wrong.setdefault(0, _no_fit(answers[0], dtype, error))
-            return pa.nulls(1, dtype)
+    except _REFUSALS:  # one of them at least does not fit, or not as it is
+        pass
     fitted: list[Any] = []
     for row, answer in enumerate(answers):
         try:
