@@ -186,6 +186,15 @@ CASES: dict[str, str | tuple[str, str]] = {
     "window join by the start alone": _with_bars(
         "SELECT k, window_start, u.s, v.s AS t FROM u FULL JOIN v USING (k, window_start)"
     ),
+    "rows of equal windows": (
+        "WITH l AS (SELECT * FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '3' SECOND))), "
+        "r AS (SELECT * FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '3' SECOND))) "
+        "SELECT l.x, r.x AS y, l.window_end AS e FROM l LEFT JOIN r ON l.k = r.k AND l.window_start = r.window_start AND l.window_end = r.window_end",
+        "SELECT l.x, r.x AS y, l.w + INTERVAL 3 SECOND AS e "
+        "FROM (SELECT *, time_bucket(INTERVAL 3 SECOND, ts, TIMESTAMP '1970-01-01') AS w FROM a) l "
+        "LEFT JOIN (SELECT *, time_bucket(INTERVAL 3 SECOND, ts, TIMESTAMP '1970-01-01') AS w FROM b) r "
+        "ON l.k = r.k AND l.w = r.w",
+    ),
     "semi join of windows": _with_bars("SELECT k, s FROM u SEMI JOIN v USING (k, window_start, window_end)"),
     "windows over a left join": (
         f"SELECT window_end, COUNT(*) AS n, COUNT(b_x) AS m FROM (SELECT a.ts, b.x AS b_x FROM a LEFT JOIN b ON {_NEAR}) "

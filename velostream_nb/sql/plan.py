@@ -81,6 +81,7 @@ class Project(Node):
         retime: internal name of the input column that becomes event time from here on, or None.
         row: what tells apart the rows that one input row becomes (several constants match it): the value of the last
             position column, which the input does not have. None when an input row gives one row at most.
+        spans: computed columns that follow event time: the least and the most of event time minus the column (µs).
     """
 
     items: tuple[tuple[str, str], ...]
@@ -88,6 +89,7 @@ class Project(Node):
     joined: str = ""
     retime: str | None = None
     row: str | None = None
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -184,7 +184,8 @@ def annotated(planner: Planner, node: Node, column: exp.Column | None, window: W
         columns=(*node.columns, *WINDOW_COLUMNS),
         pos=(*node.pos, f"__pos{len(node.pos)}"),
         # a row lies before the end of its windows, and less than the size after their start
-        time={**node.time, "window_start": window.size_us - 1 or 1, "window_end": -1},
+        time={**node.time, "window_start": window.longest_us - 1 or 1, "window_end": -1},
+        spans={"window_start": (0, window.longest_us - 1), "window_end": (-window.longest_us, -1)},
         items=(
             *((text(named(c)), c) for c in node.columns),
             (f"make_timestamp({start})", "window_start"),

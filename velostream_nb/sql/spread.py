@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from velostream_nb.sql.plan import AsofJoin, IntervalJoin, Node, Over, Project, TableJoin, WindowAggregate
+from velostream_nb.sql.plan import (
+    AsofJoin,
+    Ended,
+    IntervalJoin,
+    Node,
+    Order,
+    Over,
+    Project,
+    Running,
+    TableJoin,
+    Union,
+    WindowAggregate,
+)
 from velostream_nb.sql.scope import named, text
 
 
@@ -40,7 +52,9 @@ def spread(node: Node, column: str) -> Spread | None:
     if column not in node.time:
         return None
     found = None
-    if isinstance(node, Project | Over):
+    if isinstance(node, Project) and column in node.spans:
+        found = Spread(*node.spans[column])
+    elif isinstance(node, Project | Over):
         found = _through_items(node, column)
     elif isinstance(node, IntervalJoin):
         found = _joined(node, column)
@@ -48,14 +62,24 @@ def spread(node: Node, column: str) -> Spread | None:
         found = _renamed(node.inputs[0], node.left_columns, column)
     elif isinstance(node, TableJoin):
         found = _renamed(node.inputs[1], node.stream_columns, column)
-    elif len(node.inputs) == 1 and not isinstance(node, WindowAggregate):
-        found = spread(node.inputs[0], column)
-    elif isinstance(node, WindowAggregate) and column == "window_start":
-        found = Spread(node.window.size_us, node.window.size_us)
+    elif isinstance(node, Order | Running | Ended | Union):
+        found = _of_all(node, column)
+    elif isinstance(node, WindowAggregate) and column == "window_start" and not node.window.cumulate:
+        found = Spread(node.window.size_us, node.window.size_us) if node.window.size_us else None
     return found or Spread(0, node.time[column])
 
 
+def _of_all(node: Node, column: str) -> Spread | None:
+    """Of operators that give the rows of their inputs as they are."""
+    found = [spread(upstream, column) for upstream in node.inputs]
+    known = [s for s in found if s is not None]
+    if len(known) < len(found):
+        return None
+    return Spread(min(s.least_us for s in known), max(s.most_us for s in known))
+
+
 def _through_items(node: Project | Over, column: str) -> Spread | None:
+    """Of a column that is selected as it is; another one becomes event time where the node retimes."""
     retime = node.retime if isinstance(node, Project) else None
     source = next((e for e, name in node.items if name == column), None)
     for own in node.inputs[0].time:
