@@ -9,6 +9,7 @@ import pytest
 
 from tests.consistency.transfers import STREAM, VIEWS, Transfer, balances, jobs, transfers
 from tests.jobs.bench import Bench
+from velostream_nb.brokers.contract import Retention
 from velostream_nb.core.model import JobState
 from velostream_nb.jobs.ingest import to_outputs
 from velostream_nb.jobs.intake import BatchSize
@@ -117,6 +118,27 @@ def test_views_agree_whatever_is_paused_and_restarted(seed: int) -> None:
         if paused.state is JobState.PAUSED:
             ledger.ticker.resume(paused)
     ledger.settle()
+
+
+def test_views_outlive_what_their_topics_retain() -> None:
+    chance = random.Random(3)
+    ledger = Ledger(rows=20, partitions=1)
+    for name in ("credits", "debits", "balances"):
+        ledger.broker.create_topic(name, retention=Retention(rows=30))
+    ledger.sql(jobs("credits", "debits"))
+    for first in range(0, 600, 20):
+        ledger.give(transfers(20, 3, first=first), chance)
+        ledger.ticker.tick()
+        ledger.check()
+    assert ledger.broker.topic("credits").earliest > 0
+    assert ledger.broker.topic("credits").rows < ledger.broker.topic("credits").latest // 3
+    ledger.sql(jobs("balances", "total"))  # all they can read is what was kept
+    for first in range(600, 800, 20):
+        ledger.give(transfers(20, 3, first=first), chance)
+        ledger.ticker.tick()
+        ledger.check()
+    ledger.settle()
+    assert all(job.lost == 0 for job in ledger.ticker.jobs.values())
 
 
 def test_a_backlog_of_a_joined_link_is_never_read_in_part() -> None:

@@ -1,7 +1,8 @@
 """The contract of every broker; `tests/contracts/test_brokers.py` runs over all of them.
 
-Offsets start at 0, count by one per partition (Kafka may leave gaps) and never come back. Records of one partition
-are read in the order they were appended. All methods are safe to call from any thread; a `Reader` belongs to one.
+Offsets start at 0, count by one per partition and never come back; Kafka and the compaction of changelogs leave gaps.
+Records of one partition are read in the order they were appended. All methods are safe to call from any thread; a
+`Reader` belongs to one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from velostream_nb.core.schema import StreamSchema
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of a partition is kept; the oldest whole batches go first. None means no bound."""
+    """How much of a partition is kept; the oldest whole batches go first. None means no bound.
+
+    Of a topic whose schema says it is a changelog, what stands is kept whatever its size: the oldest records that
+    later ones have made void go first (log compaction).
+    """
 
     rows: int | None = 1_000_000
     bytes: int | None = 512 * 1024 * 1024

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.brokers.contract import Output, Retention
-from velostream_nb.brokers.log import Part, PartitionLog, record_sets
+from velostream_nb.brokers.log import PartitionLog, record_sets
 from velostream_nb.brokers.payload import payload_rows
+from velostream_nb.brokers.segment import Part
 from velostream_nb.brokers.staging import Append, Claims, EmbeddedTransaction, Staged
 from velostream_nb.brokers.topic import Topic, by_partition, check_output, check_topic_name
 from velostream_nb.core.clock import Clock, SystemClock
@@ -58,7 +59,8 @@ class EmbeddedBroker:
                     f"topic {name!r} exists with {len(known.logs)} partitions, not {partitions}",
                     hint="delete it first, or leave its partitions as they are",
                 )
-            known.schema = schema or known.schema
+            if schema is not None:
+                known.set_schema(schema)
 
     def delete_topic(self, name: str) -> None:
         with self._changed:
@@ -85,7 +87,7 @@ class EmbeddedBroker:
 
     def set_schema(self, name: str, schema: StreamSchema) -> None:
         with self._changed:
-            self._find(name).schema = schema
+            self._find(name).set_schema(schema)
 
     def produce(
         self,
@@ -167,7 +169,9 @@ class EmbeddedBroker:
 
     def _add_topic(self, name: str, partitions: int, retention: Retention | None, schema: StreamSchema | None) -> Topic:
         logs = [PartitionLog(retention or self._retention) for _ in range(partitions)]
-        topic = self._topics[name] = Topic(name, logs, schema)
+        topic = self._topics[name] = Topic(name, logs)
+        if schema is not None:
+            topic.set_schema(schema)
         return topic
 
     def _wake(self) -> None:
@@ -246,27 +250,23 @@ class EmbeddedBroker:
         found = sum(part.rows for _, run in parts for part in run)
         return parts, topic.appended, 0 if after is None else topic.appended - after - found
 
-    def _poll(
-        self, topic: Topic, positions: dict[int, int], first: int, max_rows: int, until: Mapping[int, int]
-    ) -> tuple[dict[int, list[Part]], int]:
-        """Parts per partition from `positions`, which are moved on; and how many records retention took meanwhile."""
+    def _poll(self, reader: EmbeddedReader, max_rows: int, until: Mapping[int, int]) -> dict[int, list[Part]]:
+        """Parts per partition from the reader's positions, which are moved on; notes what it can no longer get."""
         taken: dict[int, list[Part]] = {}
-        skipped = 0
+        positions, topic = reader.standing, reader.source
         with self._changed:
             self._check_readable(topic)
             for step in range(len(topic.logs)):
-                number = (first + step) % len(topic.logs)
+                number = (reader.first + step) % len(topic.logs)
                 log = topic.logs[number]
-                if positions[number] < log.earliest:
-                    skipped += log.earliest - positions[number]
-                    positions[number] = log.earliest
+                reader.note_lost(number, log)
                 waiting = min(log.next_offset, until.get(number, log.next_offset)) - positions[number]
                 if max_rows > 0 and waiting > 0:
-                    taken[number] = log.parts_from(positions[number], min(max_rows, waiting))
-                    rows = sum(part.rows for part in taken[number])
-                    positions[number] += rows
-                    max_rows -= rows
-        return taken, skipped
+                    taken[number] = log.parts_from(positions[number], max_rows, positions[number] + waiting)
+                    max_rows -= sum(part.rows for part in taken[number])
+                    end = taken[number][-1].end if taken[number] else positions[number]
+                    positions[number] = end if max_rows <= 0 else positions[number] + waiting
+        return taken
 
     def _lag(self, topic: Topic, positions: Mapping[int, int]) -> int:
         with self._changed:
@@ -281,36 +281,52 @@ class EmbeddedBroker:
 
 
 class EmbeddedReader:
-    """Reads one topic of an `EmbeddedBroker`; partitions take turns in being read first."""
+    """Reads one topic of an `EmbeddedBroker`; partitions take turns in being read first.
+
+    Attributes:
+        standing: next offset to read, per partition.
+        first: the partition whose turn it is.
+    """
 
     def __init__(self, broker: EmbeddedBroker, topic: Topic, positions: dict[int, int]) -> None:
         self.topic = topic.name
+        self.source = topic
+        self.standing = positions
+        self.first = 0
         self._broker = broker
-        self._source = topic
-        self._positions = positions
         self._skipped = 0
-        self._first = 0
+        # one that begins with the oldest record has seen nothing that compaction could take back
+        self._cleaned = {p: log.cleaned if positions[p] <= log.earliest else 0 for p, log in enumerate(topic.logs)}
 
     def poll(self, max_rows: int, until: Mapping[int, int] | None = None) -> list[RecordSet]:
-        taken, skipped = self._broker._poll(self._source, self._positions, self._first, max_rows, until or {})
-        self._skipped += skipped
-        self._first = (self._first + 1) % len(self._positions)
+        taken = self._broker._poll(self, max_rows, until or {})
+        self.first = (self.first + 1) % len(self.standing)
         return [piece for number, parts in taken.items() for piece in record_sets(self.topic, number, parts)]
 
+    def note_lost(self, number: int, log: PartitionLog) -> None:
+        """Count what retention has taken before it was read, and move on to what is left."""
+        standing = self.standing[number]
+        if not log.is_compacted:
+            self._skipped += max(0, log.earliest - standing)
+        elif self._cleaned[number] < log.cleaned:
+            self._skipped += max(0, log.removed(standing, log.cleaned))
+        self.standing[number] = max(standing, log.earliest)
+        self._cleaned[number] = log.cleaned
+
     def take(self, records: Sequence[RecordSet]) -> bool:
-        positions = dict(self._positions)
+        positions = dict(self.standing)
         for run in records:
             if run.topic != self.topic or positions[run.partition] != run.offsets[0]:
                 return False
             positions[run.partition] = int(run.offsets[-1]) + 1
-        self._positions = positions
+        self.standing = positions
         return True
 
     def positions(self) -> dict[int, int]:
-        return dict(self._positions)
+        return dict(self.standing)
 
     def lag_rows(self) -> int:
-        return self._broker._lag(self._source, self._positions)
+        return self._broker._lag(self.source, self.standing)
 
     @property
     def skipped(self) -> int:

@@ -6,18 +6,16 @@ and are turned into record sets outside that lock.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
+from velostream_nb.brokers.compaction import compacted
 from velostream_nb.brokers.contract import Retention
-from velostream_nb.brokers.payload import concat_payloads, joinable, line_ends, slice_payload
-from velostream_nb.core.records import Lines, Payload, RecordSet
+from velostream_nb.brokers.payload import concat_payloads, joinable
+from velostream_nb.brokers.segment import Part, Segment, join_keys, join_segments
+from velostream_nb.core.records import RecordSet
 
 SMALL_ROWS = 128
 """A segment below this is small: `_CHAIN` small segments in a row are made one, or single-row appends would cost
@@ -33,57 +31,23 @@ JOIN_BELOW_ROWS = 1_024
 JOIN_UP_TO_ROWS = 16_384
 
 
-@dataclass(slots=True)
-class Segment:
-    """Records appended together.
+class PartitionLog:
+    """Appended segments of one partition. Retention never removes the newest segment, so one big batch is readable.
 
     Attributes:
-        base: offset of the first record.
-        position: how many records the topic had, over all partitions, before it.
-        timestamps_ms: one a record, or one for all.
+        changelog: how the topic is to be read: None, 'upsert', 'single' (upserts of one row in all) or 'retract'. A
+            changelog does not lose its oldest records to retention but those that later ones have made void, so that
+            what stands can always be read.
+        cleaned: offset up to which deletes have been removed too; a reader that stands before it, and has read
+            something, may have missed some.
     """
-
-    base: int
-    position: int
-    rows: int
-    bytes: int
-    payload: Payload
-    keys: pa.BinaryArray | None
-    timestamps_ms: npt.NDArray[np.int64] | int
-    _ends: npt.NDArray[np.int64] | None = field(default=None, repr=False)
-
-    def cut(self, start: int, rows: int) -> Payload:
-        """A run of its records; where lines end is looked up once for all cuts."""
-        if start == 0 and rows == self.rows:
-            return self.payload
-        if isinstance(self.payload, Lines) and self._ends is None:
-            self._ends = line_ends(self.payload.data)
-        return slice_payload(self.payload, start, rows, self._ends)
-
-    def cut_keys(self, start: int, rows: int) -> pa.BinaryArray | None:
-        """Keys of a run of its records."""
-        return None if self.keys is None else self.keys.slice(start, rows)
-
-    def times(self, start: int, rows: int) -> npt.NDArray[np.int64]:
-        """Broker timestamps of a run of its records."""
-        if isinstance(self.timestamps_ms, int):
-            return np.full(rows, self.timestamps_ms, np.int64)
-        return self.timestamps_ms[start : start + rows]
-
-
-class Part(NamedTuple):
-    """A run of records of one segment: row numbers `start` to `start + rows`."""
-
-    segment: Segment
-    start: int
-    rows: int
-
-
-class PartitionLog:
-    """Appended segments of one partition. Retention never removes the newest segment, so one big batch is readable."""
 
     def __init__(self, retention: Retention) -> None:
         self.retention = retention
+        self.changelog: str | None = None
+        self.cleaned = 0
+        self._compacted = 0
+        self._compact_above = 0
         self.next_offset = 0
         self.rows = 0
         self.bytes = 0
@@ -97,6 +61,11 @@ class PartitionLog:
     def earliest(self) -> int:
         """Offset of the oldest record kept; `next_offset` when there is none."""
         return self._bases[self._head] if self._head < len(self._bases) else self.next_offset
+
+    @property
+    def is_compacted(self) -> bool:
+        """Whether records between those that are kept have been removed."""
+        return self._compacted > 0
 
     def append(self, segment: Segment) -> None:
         """Add it at the end (its base must be `next_offset`) and let go of what retention no longer covers."""
@@ -115,19 +84,37 @@ class PartitionLog:
             self._join_tail()
         self._trim()
 
-    def parts_from(self, offset: int, max_rows: int) -> list[Part]:
-        """At most `max_rows` records from `offset` on, oldest first."""
-        return list(self._walk(self._bases, offset, max_rows))
+    def parts_from(self, offset: int, max_rows: int, until: int) -> list[Part]:
+        """At most `max_rows` records from `offset` on and before `until`, oldest first."""
+        parts = []
+        for part in self._walk(self._bases, offset, max_rows, by_position=False):
+            rows = part.segment.rows_before(until, by_position=False) - part.start
+            if rows <= 0:
+                break
+            parts.append(part if rows >= part.rows else part._replace(rows=rows))
+        return parts
 
     def parts_after(self, position: int) -> list[Part]:
         """Every record whose topic position is `position` or later, oldest first."""
-        return list(self._walk(self._positions, position, self.next_offset))
+        return list(self._walk(self._positions, position, self.next_offset, by_position=True))
 
-    def _walk(self, starts: list[int], wanted: int, max_rows: int) -> Iterator[Part]:
+    def removed(self, start: int, end: int) -> int:
+        """How many records from offset `start` to `end` have been removed; negative when `end` is before `start`."""
+        if end <= start:
+            return end - start
+        at = max(self._head, bisect_right(self._bases, start, self._head) - 1)
+        last = bisect_left(self._bases, end, self._head)
+        kept = sum(
+            segment.rows_before(end, by_position=False) - segment.rows_before(start, by_position=False)
+            for segment in self._segments[at:last]
+        )
+        return end - start - kept
+
+    def _walk(self, starts: list[int], wanted: int, max_rows: int, *, by_position: bool) -> Iterator[Part]:
         at = max(self._head, bisect_right(starts, wanted, self._head) - 1)
         while at < len(starts) and max_rows > 0:
             segment = self._segments[at]
-            skip = max(0, wanted - starts[at])
+            skip = segment.rows_before(wanted, by_position=by_position)
             rows = min(segment.rows - skip, max_rows)
             if rows > 0:
                 yield Part(segment, skip, rows)
@@ -136,7 +123,9 @@ class PartitionLog:
 
     @staticmethod
     def _continues(last: Segment, segment: Segment) -> bool:
-        return last.position + last.rows == segment.position and joinable(last.payload, segment.payload)
+        if last.places is not None or last.position + last.rows != segment.position:
+            return False
+        return joinable(last.payload, segment.payload)
 
     def _join_tail(self) -> None:
         """Make one segment of the chain of small ones at the end, unless retention could then only drop too much."""
@@ -151,38 +140,59 @@ class PartitionLog:
         for chain, entry in ((self._segments, joined), (self._bases, joined.base), (self._positions, joined.position)):
             chain[-len(tail) :] = [entry]  # type: ignore[list-item]
 
-    def _trim(self) -> None:
+    def _is_over(self) -> bool:
         max_rows, max_bytes = self.retention.rows, self.retention.bytes
-        while self._head < len(self._segments) - 1 and (
-            (max_rows is not None and self.rows > max_rows) or (max_bytes is not None and self.bytes > max_bytes)
-        ):
+        return (max_rows is not None and self.rows > max_rows) or (max_bytes is not None and self.bytes > max_bytes)
+
+    def _trim(self) -> None:
+        if self.changelog is not None and self._is_over() and self._compact():
+            return
+        while self._head < len(self._segments) - 1 and self._is_over():
             oldest = self._segments[self._head]
             self._head += 1
             self.rows -= oldest.rows
             self.bytes -= oldest.bytes
+            if self.is_compacted:
+                self.cleaned = max(self.cleaned, self.earliest)
         # removed in bulk: taking one element off the front of a list moves all the others
         if self._head > 64 and self._head * 2 > len(self._segments):
             for chain in (self._segments, self._bases, self._positions):
                 del chain[: self._head]
             self._head = 0
 
+    def _compact(self) -> bool:
+        """Keep a changelog within retention by removing what is void from its older half.
 
-def join_segments(segments: Sequence[Segment]) -> Segment:
-    """One segment of neighbours whose payloads are joinable and whose positions follow each other."""
-    first = segments[0]
-    rows = sum(segment.rows for segment in segments)
-    times = np.concatenate([segment.times(0, segment.rows) for segment in segments])
-    payload = concat_payloads([segment.payload for segment in segments])
-    keys = _join_keys([(segment.keys, segment.rows) for segment in segments])
-    return Segment(first.base, first.position, rows, sum(s.bytes for s in segments), payload, keys, times)
+        Done again only when as many records have come as it left standing, so that each is looked at a bounded number
+        of times on average. False where the records do not tell what is void.
+        """
+        old = self._old_segments()
+        if not old or self.rows <= self._compact_above:
+            return True
+        end = old[-1].offsets(old[-1].rows - 1, 1)[0] + 1
+        kept = compacted(old, self.changelog or "", self._compacted)
+        if kept is None:
+            return False
+        self.cleaned = self._compacted if self.changelog == "upsert" else int(end)
+        self._compacted = int(end)
+        segments = [*kept, *self._segments[self._head + len(old) :]]
+        self._segments, self._head, self._small_tail = segments, 0, 0
+        self._bases = [segment.base for segment in segments]
+        self._positions = [segment.position for segment in segments]
+        before, standing = self.rows, sum(segment.rows for segment in kept)
+        self.rows = sum(segment.rows for segment in segments)
+        self.bytes = sum(segment.bytes for segment in segments)
+        self._compact_above = self.rows + max(standing, (before - self.rows) // 2)
+        return True
 
-
-def _join_keys(keys: Sequence[tuple[pa.BinaryArray | None, int]]) -> pa.BinaryArray | None:
-    if len(keys) == 1:
-        return keys[0][0]
-    if all(part is None for part, _ in keys):
-        return None
-    return pa.concat_arrays([pa.nulls(rows, pa.binary()) if part is None else part for part, rows in keys])
+    def _old_segments(self) -> list[Segment]:
+        """The older half of what is kept: its newest records stay as they are, for readers that follow closely."""
+        recent = 0
+        for at in range(len(self._segments) - 1, self._head - 1, -1):
+            recent += self._segments[at].rows
+            if recent * 2 >= self.rows:
+                return self._segments[self._head : at]
+        return []
 
 
 def record_sets(topic: str, partition: int, parts: Sequence[Part]) -> list[RecordSet]:
@@ -208,9 +218,12 @@ def record_sets(topic: str, partition: int, parts: Sequence[Part]) -> list[Recor
 
 def _record_set(topic: str, partition: int, parts: Sequence[Part]) -> RecordSet:
     rows = sum(part.rows for part in parts)
-    first = parts[0].segment.base + parts[0].start
-    offsets = np.arange(first, first + rows, dtype=np.int64)
-    keys = _join_keys([(part.segment.cut_keys(part.start, part.rows), part.rows) for part in parts])
+    if all(part.segment.places is None for part in parts):
+        first = parts[0].segment.base + parts[0].start
+        offsets = np.arange(first, first + rows, dtype=np.int64)
+    else:
+        offsets = np.concatenate([part.segment.offsets(part.start, part.rows) for part in parts])
+    keys = join_keys([(part.segment.cut_keys(part.start, part.rows), part.rows) for part in parts])
     times = [part.segment.times(part.start, part.rows) for part in parts]
     payload = concat_payloads([part.segment.cut(part.start, part.rows) for part in parts])
     return RecordSet(topic, partition, offsets, times[0] if len(times) == 1 else np.concatenate(times), payload, keys)

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.brokers.contract import Output
-from velostream_nb.brokers.log import PartitionLog, Segment
+from velostream_nb.brokers.log import PartitionLog
 from velostream_nb.brokers.payload import partition_of, payload_bytes, payload_rows, slice_payload, take_payload
+from velostream_nb.brokers.segment import Segment
 from velostream_nb.core.errors import BrokerError
 from velostream_nb.core.model import TopicInfo
 from velostream_nb.core.schema import StreamSchema
@@ -40,6 +41,12 @@ class Topic:
     schema: StreamSchema | None = None
     appended: int = 0
     deleted: bool = False
+
+    def set_schema(self, schema: StreamSchema) -> None:
+        """Remember how its records are to be read; retention goes by it."""
+        self.schema = schema
+        for log in self.logs:
+            log.changelog = "single" if schema.changelog == "upsert" and not schema.key else schema.changelog
 
     def info(self) -> TopicInfo:
         """One look at it."""
