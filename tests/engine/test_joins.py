@@ -195,6 +195,14 @@ CASES: dict[str, str | tuple[str, str]] = {
         "LEFT JOIN (SELECT *, time_bucket(INTERVAL 3 SECOND, ts, TIMESTAMP '1970-01-01') AS w FROM b) r "
         "ON l.k = r.k AND l.w = r.w",
     ),
+    "times that are computed": (
+        "SELECT p.x, q.x AS y FROM (SELECT k, x, ts + INTERVAL '3' SECOND AS due FROM a) p "
+        "LEFT JOIN (SELECT k, x, time_bucket(INTERVAL 2 SECOND, ts) AS slot FROM b) q "
+        "ON p.k = q.k AND q.slot BETWEEN p.due - INTERVAL '2' SECOND AND p.due + INTERVAL '1' SECOND",
+        "SELECT p.x, q.x AS y FROM (SELECT k, x, ts + INTERVAL '3' SECOND AS due FROM a) p "
+        "LEFT JOIN (SELECT k, x, time_bucket(INTERVAL 2 SECOND, ts, TIMESTAMP '1970-01-01') AS slot FROM b) q "
+        "ON p.k = q.k AND q.slot BETWEEN p.due - INTERVAL '2' SECOND AND p.due + INTERVAL '1' SECOND",
+    ),
     "semi join of windows": _with_bars("SELECT k, s FROM u SEMI JOIN v USING (k, window_start, window_end)"),
     "windows over a left join": (
         f"SELECT window_end, COUNT(*) AS n, COUNT(b_x) AS m FROM (SELECT a.ts, b.x AS b_x FROM a LEFT JOIN b ON {_NEAR}) "

@@ -95,6 +95,11 @@ CASES: dict[str, tuple[str, str]] = {
         "AND u.ts BETWEEN t.ts AND t.ts + INTERVAL '2' SECOND) j "
         f"ASOF JOIN {_quotes(False)} q ON j.k = q.k AND j.ts >= q.ts",
     ),
+    "times that are computed": (
+        "SELECT p.x, q.q FROM (SELECT k, x, ts + INTERVAL '3' SECOND AS due FROM t) p "
+        "ASOF LEFT JOIN q ON p.k = q.k AND p.due >= q.ts",
+        f"SELECT t.x, q.q FROM t ASOF LEFT JOIN {_quotes(False)} q ON t.k = q.k AND t.ts + INTERVAL '3' SECOND >= q.ts",
+    ),
     "windows over it": (
         "SELECT window_end, COUNT(q.q) AS n, COUNT(*) AS m FROM t ASOF LEFT JOIN q ON t.k = q.k AND t.ts < q.ts "
         "GROUP BY TUMBLE(t.ts, INTERVAL '5' SECOND)",

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
+from velostream_nb.sql.bounds import interval_us
+from velostream_nb.sql.buckets import bucket_of
 from velostream_nb.sql.plan import (
     AsofJoin,
     Ended,
@@ -22,7 +26,7 @@ from velostream_nb.sql.plan import (
     Union,
     WindowAggregate,
 )
-from velostream_nb.sql.scope import named, text
+from velostream_nb.sql.scope import is_column, named, stream_time, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +83,33 @@ def _of_all(node: Node, column: str) -> Spread | None:
 
 
 def _through_items(node: Project | Over, column: str) -> Spread | None:
-    """Of a column that is selected as it is; another one becomes event time where the node retimes."""
+    """Of a column that is selected, or computed from one; another one becomes event time where the node retimes."""
+    upstream = node.inputs[0]
     retime = node.retime if isinstance(node, Project) else None
-    source = next((e for e, name in node.items if name == column), None)
-    for own in node.inputs[0].time:
-        if source == text(named(own)):
-            if own == retime:
-                return Spread()
-            found = spread(node.inputs[0], own)
-            by = spread(node.inputs[0], retime) if retime else Spread()
-            return None if found is None or by is None else found.later(-by.most_us, -by.least_us)
-    return None
+    item = next(e for e, name in node.items if name == column)
+    tree = exp.maybe_parse(item, dialect="duckdb")
+    if retime is not None and is_column(tree, {retime}):
+        return Spread()
+    found = _computed(tree, upstream)
+    by = spread(upstream, retime) if retime is not None else Spread()
+    return None if found is None or by is None else found.later(-by.most_us, -by.least_us)
+
+
+def _computed(tree: exp.Expr, node: Node) -> Spread | None:
+    """Of an expression that `buckets.lag_of` takes for event time."""
+    tree = tree.unnest()
+    column = is_column(tree, node.time)
+    if column is not None:
+        return spread(node, column)
+    if text(tree) == text(stream_time()):
+        return Spread()
+    if isinstance(tree, exp.Add | exp.Sub):
+        shift, base = interval_us(tree.right.unnest()), _computed(tree.left, node)
+        shift = shift if shift is None or isinstance(tree, exp.Sub) else -shift
+        return None if shift is None or base is None else base.later(shift, shift)
+    bucket = bucket_of(tree, node.time)
+    base = None if bucket is None else spread(node, bucket.by)
+    return None if bucket is None or base is None else base.later(0, bucket.window.longest_us - 1)
 
 
 def _renamed(node: Node, columns: tuple[tuple[str, str], ...], column: str) -> Spread | None:
