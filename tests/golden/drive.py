@@ -10,6 +10,7 @@ import pyarrow as pa
 from tests.driven import DrivenSession, driven
 from tests.engine.changelog import Changelog
 from tests.golden.case import Case, Claims, Item, Step
+from tests.golden.functions import define_all
 from tests.golden.oracle import Answers, answers
 from tests.golden.rows import canonical, rendered, table_lines
 from velostream_nb.core.errors import VeloError
@@ -171,6 +172,7 @@ class _Player:
 def run_case(case: Case, per_tick: int | None, *, with_answers: bool = False) -> Run:
     """Play a case with so many rows a tick (None: a step's rows at once)."""
     with driven() as session:
+        define_all(session)
         player = _Player(case, session, per_tick)
         run = Run(player.claims)
         for number, step in enumerate(case.steps):

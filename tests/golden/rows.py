@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from velostream_nb.codecs.intervals import iso_interval
+
 _EXACT = Context(prec=80)
 
 Canonical = tuple[tuple[str, Any], ...]
@@ -43,6 +45,8 @@ def _text(value: Any) -> str:
         return _float_text(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, pa.MonthDayNano):
+        return json.dumps(iso_interval(value))
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(str(k), ensure_ascii=False)}: {_text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -11,7 +11,7 @@ import inspect
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from velostream_nb.core.functions import Function
 from velostream_nb.core.types import sql_type
 
 _SHOWN_CHARACTERS = 300
-_WIDE = Context(prec=80)
+_WIDE = Context(prec=76)
+"""Products of two DECIMAL(38) are exact in it."""
 _NO_TYPES: frozenset[type] = frozenset()
 _PLAIN: dict[pa.DataType, frozenset[type]] = {
     pa.int64(): frozenset({int, type(None)}),
@@ -136,7 +137,8 @@ def apply(
         columns = [column.take(called) for column in columns]
     count = rows if called is None else len(called)
     run = _run_values if function.form == "values" else _run_columns
-    answer, wrong = run(function, columns, count) if count else (pa.nulls(0, function.returns), {})
+    with localcontext(_WIDE):  # Python's own 28 digits are fewer than a DECIMAL has
+        answer, wrong = run(function, columns, count) if count else (pa.nulls(0, function.returns), {})
     if called is None:
         return answer, wrong
     numbers = called.to_numpy()

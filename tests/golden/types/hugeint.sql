@@ -1,0 +1,19 @@
+-- construct: types: HUGEINT
+-- A job that reads a HUGEINT keeps it; sums of BIGINT elsewhere are shown as BIGINT.
+CREATE STREAM t (x HUGEINT, timestamp TIMESTAMP);
+START JOB j AS SELECT x, x + 1 AS y, SUM(x) OVER (ORDER BY timestamp ROWS UNBOUNDED PRECEDING) AS s FROM t;
+
+-- step
+-- in t:
+--| {"x": 100000000000000000000000000000, "timestamp": "2024-01-01 00:00:01"}
+--| {"x": 1, "timestamp": "2024-01-01 00:00:02"}
+--| {"x": 18446744073709551616, "timestamp": "2024-01-01 00:00:03"}
+-- out j:
+--| {"x": 100000000000000000000000000000, "y": 100000000000000000000000000001, "s": 100000000000000000000000000000}
+--| {"x": 1, "y": 2, "s": 100000000000000000000000000001}
+--| {"x": 18446744073709551616, "y": 18446744073709551617, "s": 100000000018446744073709551617}
+
+-- final
+
+-- oracle:
+--| SELECT x, x + 1 AS y, SUM(x) OVER (ORDER BY __ts, __pos ROWS UNBOUNDED PRECEDING) AS s FROM t
