@@ -87,7 +87,7 @@ def _through_items(node: Project | Over, column: str) -> Spread | None:
     upstream = node.inputs[0]
     retime = node.retime if isinstance(node, Project) else None
     item = next(e for e, name in node.items if name == column)
-    tree = exp.maybe_parse(item, dialect="duckdb")
+    tree: exp.Expr = exp.maybe_parse(item, dialect="duckdb")
     if retime is not None and is_column(tree, {retime}):
         return Spread()
     found = _computed(tree, upstream)
