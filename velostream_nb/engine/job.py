@@ -27,6 +27,7 @@ from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats
+from velostream_nb.engine.one_row import OneRowJoin
 from velostream_nb.engine.numbers import shown_field, stays_wide, whole_numbers
 from velostream_nb.engine.ordered import Order
 from velostream_nb.engine.over import Over
@@ -61,6 +62,7 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.Union: Union,
     plans.Group: Group,
     plans.Keyed: Keyed,
+    plans.OneRowJoin: OneRowJoin,
     plans.TopN: TopN,
 }
 
@@ -327,9 +329,10 @@ class JobEngine:
         """Changes when another state would be kept: other operators, other columns or types in what they hold."""
         lines = []
         for node in self.nodes:
-            held = {name: str(table.schema) for name, table in node.operator.tables().items()}
+            # names and types alone: whether a column may be NULL depends on the rows that came
+            held = {name: _types(table.schema) for name, table in node.operator.tables().items()}
             native = {n: self._duck.type_names(f"SELECT * FROM {t}") for n, t in node.operator.native().items()}
-            lines.append(f"{node.inputs}{type(node.operator).__name__}{node.operator.schema}{held}{native}")
+            lines.append(f"{node.inputs}{type(node.operator).__name__}{_types(node.operator.schema)}{held}{native}")
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -388,6 +391,10 @@ class JobEngine:
     def close(self) -> None:
         """Release DuckDB; safe to call twice."""
         self._duck.close()
+
+
+def _types(schema: pa.Schema) -> list[tuple[str, str]]:
+    return [(field.name, str(field.type)) for field in schema]
 
 
 def _named_plainly(message: str) -> str:

@@ -47,7 +47,8 @@ class Source(Operator):
                 table = pa.Table.from_batches([decoded.batch])
                 if self.node.op and OP not in table.column_names:
                     table = table.append_column(OP, pa.repeat("upsert", table.num_rows))
-                table = table.select(self.schema.names)
+                # under our own schema: rows of a snapshot do not remember which columns are never NULL
+                table = pa.Table.from_arrays(table.select(self.schema.names).columns, schema=self.schema)
                 rows, behind = self._judge(table)
                 on_time.append(rows)
                 late += [behind] if behind is not None else []

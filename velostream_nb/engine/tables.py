@@ -61,7 +61,7 @@ class Table(Operator):
         gone = np.zeros(table.num_rows, dtype=np.bool_)
         if OP in table.column_names:
             gone = np.asarray([op == "delete" for op in table.column(OP).to_pylist()], dtype=np.bool_)
-        return table.select(self._fields.names), gone
+        return pa.Table.from_arrays(table.select(self._fields.names).columns, schema=self._fields), gone
 
     def _weighted(self, rows: pa.Table, weights: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
         return rows.append_column(self.schema.field(WEIGHT), pa.array(weights, pa.int64()))

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from velostream_nb.core.errors import BindError, JobError, StateError, did_you_mean
+from velostream_nb.core.errors import BindError, JobError, Place, StateError, did_you_mean
 from velostream_nb.core.functions import Function
 from velostream_nb.core.model import JobState
 from velostream_nb.engine.constants import Constants
 from velostream_nb.jobs.running import JobSpec, RunningJob
-from velostream_nb.sql.literals import literal
+from velostream_nb.sql.literals import literal, parameter_text
 from velostream_nb.sql.parse import parse
 from velostream_nb.sql.plan import JobPlan
 from velostream_nb.sql.planner import Catalog, plan_job, plan_query
 from velostream_nb.sql.pull import constant_sql
 from velostream_nb.sql.shape import difference
 from velostream_nb.sql.statements import AlterJob, Push, StartJob
+
+_KINDS: tuple[tuple[type, ...], ...] = (
+    (bool, int, float, Decimal),
+    (str,),
+    (datetime, date),
+    (timedelta,),
+)
 
 
 def new_values(
@@ -47,20 +56,31 @@ def new_values(
             except BindError as error:
                 error.place = error.place or place
                 raise
-            values[name] = _alike(spec.params[name], value)
-            literal(values[name], name=name, place=place)  # a value of a kind that no statement can hold
+            literal(value, name=name, place=place)  # raises for a kind that no statement can hold
+            values[name] = _alike(name, spec.params[name], value, place)
     return values
 
 
-def _alike(old: object, new: Any) -> object:
-    """A number of the kind the old one was, so that 5 after 2.5 stays a DOUBLE; anything else as it is."""
-    if isinstance(new, bool) or not isinstance(new, int | float | Decimal) or isinstance(old, bool):
+def _alike(name: str, old: object, new: Any, place: Place) -> object:
+    """The new value as one of the old one's kind: 5 after 2.5 stays a DOUBLE. NULL may stand for any."""
+    if old is None or new is None:
         return new
-    if isinstance(old, float) or hasattr(old, "dtype"):  # NumPy's numbers too
-        return float(new) if "int" not in str(getattr(old, "dtype", "")) else int(new)
-    if isinstance(old, int) and new == int(new):
+    item = getattr(old, "item", None)
+    plain = item() if callable(item) else old  # NumPy's scalars
+    for kinds in _KINDS:
+        if isinstance(plain, kinds):
+            if not isinstance(new, kinds) or isinstance(plain, bool) != isinstance(new, bool):
+                raise BindError(
+                    f"{name} is {parameter_text(old)}, and {parameter_text(new)} is of another kind",
+                    hint="STOP the job, and start it with the new value, if the query can take it",
+                    place=place,
+                )
+            break
+    if isinstance(plain, float):
+        return float(new)
+    if isinstance(plain, int) and isinstance(new, Decimal | float) and math.isfinite(new) and new == int(new):
         return int(new)
-    return Decimal(str(new)) if isinstance(old, Decimal) else new
+    return Decimal(str(new)) if isinstance(plain, Decimal) else new
 
 
 def altered(spec: JobSpec, values: Mapping[str, object], catalog: Catalog) -> JobSpec:

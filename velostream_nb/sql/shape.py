@@ -27,7 +27,7 @@ _FREE: Mapping[type[Node], tuple[str, ...]] = {
 }
 """Fields whose constants count from the next row on, of nodes whose rows are facts."""
 
-_WHAT = {
+_WHAT = {  # those that say most come first
     "window": "the size of a window",
     "gap_us": "the gap of a session window",
     "keys": "what rows are grouped by",
@@ -59,13 +59,16 @@ def difference(old: JobPlan, new: JobPlan) -> str | None:
     if len(before) != len(after):
         return "the steps of the query"
     numbers = ({id(n): i for i, n in enumerate(before)}, {id(n): i for i, n in enumerate(after)})
+    found: list[str] = []
     for one, other in zip(before, after, strict=True):
         places = [[index[id(i)] for i in node.inputs] for index, node in zip(numbers, (one, other), strict=True)]
         if type(one) is not type(other) or places[0] != places[1]:
             return "the steps of the query"
-        for item in fields(one):
-            if item.name not in _STRUCTURE and not _may_differ(one, item.name, getattr(other, item.name)):
-                return _WHAT.get(item.name, "what the job keeps")
+        names = [item.name for item in fields(one) if item.name not in _STRUCTURE]
+        found += [name for name in names if not _may_differ(one, name, getattr(other, name))]
+    if found:
+        # a window's size also moves how far its columns lag behind event time: say what the user has changed
+        return next((what for name, what in _WHAT.items() if name in found), "what the job keeps")
     if (old.key, old.changelog, old.late) != (new.key, new.changelog, new.late):
         return "how the output is written"
     return None
