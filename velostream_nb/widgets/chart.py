@@ -64,6 +64,8 @@ class LiveChart(LiveWidget):
             self._view = self._make(self.shape)
         if isinstance(self._view, AlertsPanel):
             self._view.ingest(frame, now_us)
+        elif isinstance(self._view, TableView):
+            self._view.ingest(frame)
         else:
             self._view.ingest(frame.rows)
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import VeloError
 from velostream_nb.core.model import Frame, JobInfo, SessionLike
+from velostream_nb.core.records import OP
+from velostream_nb.sinks.frame import LiveFrame
 from velostream_nb.widgets.panel import Panel
 
 FIRST_ROWS = 20_000
@@ -29,6 +31,8 @@ class TopicFeed:
         self.total = 0
         self._kept: deque[pa.Table] = deque()
         self._kept_rows = 0
+        self._changelog: str | None = None
+        self._latest: LiveFrame | None = None
 
     def take(self, frame: Frame) -> bool:
         """Advance; False when the topic began anew (its server restarted) and must be read from its newest rows."""
@@ -36,19 +40,37 @@ class TopicFeed:
             self.after, self.total = None, 0
             self._kept.clear()
             self._kept_rows = 0
+            self._latest = None
             return False
         self.after, self.total = frame.next, frame.total
-        if frame.rows.num_rows:
+        if frame.changelog == "upsert" and frame.key:
+            self._take_latest(frame)
+        elif frame.rows.num_rows:
             self._kept.append(frame.rows)
             self._kept_rows += frame.rows.num_rows
             while self._kept_rows - self._kept[0].num_rows >= FIRST_ROWS:
                 self._kept_rows -= self._kept.popleft().num_rows
         return True
 
+    def _take_latest(self, frame: Frame) -> None:
+        """Keep the newest row of each key, and forget keys that were deleted."""
+        if self._latest is None or self._latest.key != frame.key:
+            self._latest = LiveFrame(FIRST_ROWS, frame.key)
+        self._changelog = frame.changelog
+        stands = frame.rows.append_column(OP, pa.array(["upsert"] * frame.rows.num_rows, pa.string()))
+        gone = frame.rows.slice(0, 0).select(frame.key) if frame.deleted is None else frame.deleted
+        gone = gone.append_column(OP, pa.array(["delete"] * gone.num_rows, pa.string()))
+        self._latest.append(pa.concat_tables([stands, gone], promote_options="default"))
+
     def backfill(self) -> Frame | None:
         """The kept rows as one frame, None before the first read."""
         if self.after is None:
             return None
+        if self._latest is not None:
+            rows, key = self._latest.snapshot(), self._latest.key
+            return Frame(
+                self.topic, rows, self.after, 0, self.total, self._changelog, key, rows.slice(0, 0).select(key)
+            )
         if not self._kept:
             return Frame(self.topic, pa.table({}), self.after, total=self.total)
         # a topic's schema may have been refined since its first rows
@@ -122,7 +144,8 @@ class SessionFeed:
                 continue
             # before its first look a reader has missed nothing
             self.skipped += 0 if first else frame.skipped
-            if frame.rows.num_rows == 0 and not first:
+            gone = 0 if frame.deleted is None else frame.deleted.num_rows
+            if frame.rows.num_rows + gone == 0 and not first:
                 continue
             for panel in self.panels:
                 if topic in panel.topics:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-
 from velostream_nb.core.model import Frame, SessionLike
 from velostream_nb.widgets import text
 from velostream_nb.widgets.board import Board
@@ -42,13 +40,30 @@ class TableView:
         """The kept rows, newest first."""
         return list(self._rows)
 
-    def ingest(self, rows: pa.Table) -> None:
-        if rows.num_rows == 0:
+    def ingest(self, frame: Frame) -> None:
+        """Take in what is new; rows of a changelog that were replaced or deleted go."""
+        rows, gone = frame.rows, frame.deleted
+        if rows.num_rows == 0 and (gone is None or gone.num_rows == 0):
             return
         newest = rows.slice(max(0, rows.num_rows - self._limit)).to_pylist()
+        if gone is not None:
+            self._forget(frame, [*newest, *gone.to_pylist()] if frame.key else gone.to_pylist())
         self._rows = [*reversed(newest), *self._rows][: self._limit]
-        self._columns = [(str(f.name), is_number(f.type)) for f in rows.schema][:MAX_COLUMNS]
-        self._serial += rows.num_rows
+        if rows.num_rows:
+            self._columns = [(str(f.name), is_number(f.type)) for f in rows.schema][:MAX_COLUMNS]
+        self._serial += rows.num_rows + (0 if gone is None else gone.num_rows)
+
+    def _forget(self, frame: Frame, gone: list[dict[str, Any]]) -> None:
+        """Rows of these keys; of a bag, one row equal to each; of a state of one row, that one."""
+        if frame.key:
+            keys = {repr([row.get(name) for name in frame.key]) for row in gone}
+            self._rows = [row for row in self._rows if repr([row.get(name) for name in frame.key]) not in keys]
+        elif frame.changelog == "upsert":
+            self._rows = []
+        else:
+            for row in gone:
+                if row in self._rows:
+                    self._rows.remove(row)
 
     def draw(self, _look: Look) -> None:
         if self._drawn == self._serial:
@@ -83,7 +98,7 @@ class LiveTable(LiveWidget):
 
     def ingest(self, frame: Frame, now_us: int) -> None:
         super().ingest(frame, now_us)
-        self._view.ingest(frame.rows)
+        self._view.ingest(frame)
 
     def draw(self, look: Look) -> None:
         super().draw(look)
