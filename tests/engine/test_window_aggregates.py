@@ -82,7 +82,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "json_group_object": ("coalesce(i, -1), d",),
     "json_group_structure": ("s",),
     "json_group_array": ("d", "s"),
-    **dict.fromkeys(("arg_max", "arg_min", "argmax", "argmin", "max_by", "min_by"), ("s, d", "d, i", "b, s", "s, i, 2")),
+    **dict.fromkeys(
+        ("arg_max", "arg_min", "argmax", "argmin", "max_by", "min_by"), ("s, d", "d, i", "b, s", "s, i, 2")
+    ),
     **dict.fromkeys(("arg_max_null", "arg_min_null"), ("s, d", "d, s")),
     **dict.fromkeys(("arg_max_nulls_last", "arg_min_nulls_last"), ("s, d", "d, s", "s, i, 2")),
     **dict.fromkeys(("regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2"), ("d, i",)),

@@ -373,7 +373,10 @@ def test_calendar_windows(expression, tmp_path):
 
 
 def test_a_month_closes_at_its_end_and_not_later():
-    rows = [{"symbol": "A", "quantity": 1, "timestamp": 31 * DAY - 1}, {"symbol": "A", "quantity": 2, "timestamp": 31 * DAY}]
+    rows = [
+        {"symbol": "A", "quantity": 1, "timestamp": 31 * DAY - 1},
+        {"symbol": "A", "quantity": 2, "timestamp": 31 * DAY},
+    ]
     data = {"o": table(rows, ORDERS)}
     plan = plan_of("SELECT date_trunc('month', timestamp) AS t, SUM(quantity) AS q FROM o GROUP BY t", data)
     run = stream(plan, data, batch_rows=1, rng=random.Random(0), final=False)

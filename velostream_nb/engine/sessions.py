@@ -27,7 +27,7 @@ from velostream_nb.engine.node import Operator
 from velostream_nb.engine.partials import Partials, bytes_held
 from velostream_nb.sql import plan
 
-_COMPACT_ROWS = 4_096
+_COMPACT_ROWS = 256
 """Pieces are put together when they are so many more than twice those that were left the last time."""
 
 _ASSIGNED = pa.schema([("__row", pa.int64()), ("__session", pa.int64()), ("__over", pa.bool_())])
@@ -52,6 +52,7 @@ class Pieces(Operator):
         self._all_islands = duck.prepare(
             self.islands_sql(f"SELECT rowid AS __row, * FROM {self.state} WHERE TRUE", "$1")
         )
+        self._prepare_settling()
         self.rows_held = 0
         self._merged_rows = 0
 
@@ -159,20 +160,31 @@ class Pieces(Operator):
 
     def settle(self) -> None:
         """Drop the pieces of sessions that are over; of each of the others one piece is left."""
-        rows = f"rowid IN (SELECT __row FROM {self.assigned.name}"
+        if not self.partials.keeps_rows:
+            self._merge.run()
+        self.rows_held -= self._drop.run()
         if self.partials.keeps_rows:
-            self.rows_held -= self.duck.change(f"DELETE FROM {self.state} WHERE {rows} WHERE __over)")
-            self.duck.run(f"UPDATE {self.state} SET __wm = {WATERMARK_MIN_US} WHERE {rows})")
-            self._merged_rows = self.rows_held
+            self._resolve.run()
+            return
+        self.rows_held += self._put_back.run()
+        self._clear_whole.run()
+
+    def _prepare_settling(self) -> None:
+        """The statements of `settle`: what goes on is merged on the side, and takes the place of its pieces."""
+        duck, mine = self.duck, f"rowid IN (SELECT __row FROM {self.assigned.name}"
+        if self.partials.keeps_rows:
+            self._drop = duck.prepare(f"DELETE FROM {self.state} WHERE {mine} WHERE __over)")
+            self._resolve = duck.prepare(f"UPDATE {self.state} SET __wm = {WATERMARK_MIN_US} WHERE {mine})")
             return
         keys, states = self.partials.keys_sql(), self.partials.merged_sql()
-        whole = f"min(__start) AS __start, max(__last) AS __last, {WATERMARK_MIN_US}::BIGINT AS __wm"
+        place = f"min(__start) AS __start, max(__last) AS __last, {WATERMARK_MIN_US}::BIGINT AS __wm"
         open_ = self.joined_sql("NOT __over")
-        whole = f"SELECT {whole}{keys}{states} FROM {open_} GROUP BY __session{keys}"
-        self.duck.run(f"CREATE OR REPLACE TEMP TABLE __whole AS {whole}")
-        self.rows_held -= self.duck.change(f"DELETE FROM {self.state} WHERE {rows})")
-        self.rows_held += self.duck.change(f"INSERT INTO {self.state} SELECT * FROM __whole")
-        self.duck.run("DROP TABLE __whole")
+        whole = duck.table(self._partial)
+        merged = f"SELECT {place}{keys}{states} FROM {open_} GROUP BY __session{keys}"
+        self._merge = duck.prepare(f"INSERT INTO {whole} {merged}")
+        self._drop = duck.prepare(f"DELETE FROM {self.state} WHERE {mine})")
+        self._put_back = duck.prepare(f"INSERT INTO {self.state} SELECT * FROM {whole}")
+        self._clear_whole = duck.prepare(f"DELETE FROM {whole}")
 
     def compact(self, resolve_us: int) -> None:
         """Put all pieces together, now and then: long sessions that go on are made of many."""
