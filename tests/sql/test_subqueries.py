@@ -150,6 +150,8 @@ EXACT = [
     "SELECT * FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.x > (SELECT min(x) FROM c WHERE c.k = b.k))",
     "SELECT * FROM a WHERE EXISTS (SELECT 1 FROM b WHERE a.x > (SELECT min(x) FROM c WHERE c.k = b.k))",
     "SELECT x + 1 AS n FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.y = n)",
+    "SELECT x + 1 AS n FROM a WHERE n IN (SELECT y FROM b)",
+    "SELECT x + 1 AS n FROM a WHERE n > (SELECT avg(y) FROM b) OR x = 0",
     "SELECT p.k, q.y FROM a p JOIN b q ON p.k = q.k WHERE EXISTS (SELECT 1 FROM c WHERE c.x = p.x AND c.y = q.y)",
     "SELECT p.k, q.y FROM a p JOIN b q ON p.k = q.k AND q.y IN (SELECT x FROM c)",
     "SELECT p.k, q.y FROM a p LEFT JOIN b q ON p.k = q.k WHERE q.y NOT IN (SELECT x FROM c)",
@@ -293,14 +295,22 @@ def test_the_tree_that_was_given_stays() -> None:
 def test_joins_are_marked_as_without_bound() -> None:
     joins = unnested("SELECT k FROM a WHERE x IN (SELECT y FROM b) AND y > (SELECT min(y) FROM b)").args["joins"]
     assert [j.meta.get(UNBOUNDED) for j in joins] == [True, True]
-    assert [(j.kind, j.side) for j in joins] == [("SEMI", ""), ("CROSS", "")]
+    assert [(j.kind, j.side) for j in joins] == [("SEMI", ""), ("SEMI", "")]
 
 
 def test_no_look_for_nulls_where_there_are_none() -> None:
     sure = "SELECT k FROM a WHERE x IS NOT NULL AND x NOT IN (SELECT v FROM sure)"
     assert [j.kind for j in unnested(sure).args["joins"]] == ["ANTI"]
     unsure = "SELECT k FROM a WHERE x NOT IN (SELECT y FROM b)"
-    assert [j.kind for j in unnested(unsure).args["joins"]] == ["ANTI", "CROSS"]
+    assert [j.kind for j in unnested(unsure).args["joins"]] == ["ANTI", "SEMI"]
+
+
+def test_a_row_that_only_filters_is_no_column() -> None:
+    filtering = unnested("SELECT * FROM a WHERE x > (SELECT avg(y) FROM b)")
+    assert [j.kind for j in filtering.args["joins"]] == ["SEMI"]
+    assert filtering.args.get("where") is None
+    shown = unnested("SELECT x, (SELECT avg(y) FROM b) AS m FROM a WHERE x > (SELECT avg(y) FROM b) + (SELECT 1)")
+    assert [j.kind for j in shown.args["joins"]] == ["SEMI", "CROSS"]
 
 
 def test_time_columns_stay_columns() -> None:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from velostream_nb.core.records import TS
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.plan import Group, Keyed, Node, Project, TopN, Union
+from velostream_nb.sql.plan_one_row import one_row_join
 from velostream_nb.sql.scope import named, text
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ def regular_join(
         equal: (left column, right column) compared with ``=``, under their input names.
         condition: over output names, '' for none but the equalities.
     """
+    if right.key == () and right.changes and not equal and kind in ("inner", "left", "semi", "anti"):
+        return one_row_join(planner, kind, left, right, left_pairs, right_pairs, condition)
     names = (dict(left_pairs), dict(right_pairs))
     warn_unbounded(planner, f"the {kind} join of changelogs", "the rows of both sides")
     shown = left_pairs if kind in ("semi", "anti") else (*left_pairs, *right_pairs)

@@ -31,6 +31,7 @@ from velostream_nb.sql.subquery_names import (
     expressions_of,
     has_query,
     nested_queries,
+    replaced_columns,
 )
 from velostream_nb.sql.subquery_scalar import Scalars
 
@@ -106,7 +107,15 @@ class Block:
     def _where(self) -> None:
         where = self.select.args.get("where")
         parts = [*conjuncts(where.this if where else None), *self._from_joins()]
-        kept = [p for part in parts for p in ([part] if not has_query(part) else self._condition(part))]
+        windowed = any(has_window(p) for p in parts)
+        kept = []
+        for part in parts:
+            if not has_query(part):
+                kept.append(part)
+                continue
+            made = len(self.joined.joins)
+            left = self._condition(self._spelt_out(part))
+            kept += left if windowed else [p for p in left if not self.joined.takes(p, since=made)]
         if self.joined.filters and any(has_window(p) for p in kept):
             self.planner.refuse(
                 "a window function and a subquery in one WHERE",
@@ -133,6 +142,16 @@ class Block:
             rest = [p for p in parts if not has_query(p)]
             join.set("on", exp.and_(*rest, copy=False) if rest else exp.true())
         return found
+
+    def _spelt_out(self, part: exp.Expr) -> exp.Expr:
+        """The condition with names of SELECT items as what they stand for: the ON of a join knows no items."""
+        new: dict[int, exp.Expr] = {}
+        for column in part.find_all(exp.Column):
+            own = column.find_ancestor(exp.Query) is self.select and not self.names.has_column(column)
+            item = self._item_of(column) if own and not column.table else None
+            if item is not None and not has_window(item) and not has_query(item):
+                new[id(column)] = exp.paren(item.copy(), copy=False)
+        return replaced_columns(part, new)
 
     def _condition(self, part: exp.Expr) -> list[exp.Expr]:
         """One conjunct of WHERE as joins and the conditions that are left."""
@@ -236,19 +255,25 @@ class Block:
             elif self.names.owns(column):
                 column.replace(self._item(column))
 
+    def _item_of(self, column: exp.Column) -> exp.Expr | None:
+        """The SELECT item of that name, None when there is none."""
+        for item in self.select.expressions:
+            if isinstance(item, exp.Alias) and item.alias.lower() == column.name.lower():
+                return item.unalias()
+        return None
+
     def _item(self, column: exp.Column) -> exp.Expr:
         """A SELECT item that a subquery names, as what it stands for."""
-        name = column.name.lower()
-        found = [e.this for e in self.select.expressions if isinstance(e, exp.Alias) and e.alias.lower() == name]
-        if not found:  # window_start of this SELECT's own GROUP BY
+        found = self._item_of(column)
+        if found is None:  # window_start of this SELECT's own GROUP BY
             self.planner.refuse(
                 f"{column.name} of the outer query in a subquery", "take it from a WITH part with the window", column
             )
-        if has_window(found[0]) or has_query(found[0]):
+        if has_window(found) or has_query(found):
             self.planner.refuse(
                 f"{column.name} is computed beside the subquery that names it", "compute it in a WITH part", column
             )
-        body = found[0].copy()
+        body = found.copy()
         for inside in body.find_all(exp.Column):
             inside.meta[OUTER] = True
         return exp.paren(body, copy=False)

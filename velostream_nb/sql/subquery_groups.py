@@ -86,9 +86,9 @@ def _spelt_out(item: exp.Expr, select: exp.Select, names: Names) -> exp.Expr:
     if isinstance(item, exp.Literal) and not item.is_string and 1 <= int(item.name) <= len(select.expressions):
         return select.expressions[int(item.name) - 1].unalias()
     if isinstance(item, exp.Column) and not item.table and not names.has_column(item):
-        same = (e.this for e in select.expressions if isinstance(e, exp.Alias) and e.alias.lower() == item.name.lower())
-        found: exp.Expr = next(same, item)
-        return found
+        for other in select.expressions:
+            if isinstance(other, exp.Alias) and other.alias.lower() == item.name.lower():
+                return other.unalias()
     return item
 
 

@@ -48,6 +48,29 @@ class Joined:
         self.added += names
         self._add(exp.Join(this=relation, kind="CROSS"))
 
+    def takes(self, condition: exp.Expr, *, since: int) -> bool:
+        """Make the one CROSS JOIN among those made since into a SEMI JOIN on the condition, when that is all it is for.
+
+        A filter is looked at again only where it turns; a column of the row would be in every row that comes out.
+        """
+        made = self.joins[since:]
+        crossed = [j for j in made if j.kind == "CROSS"]
+        if len(crossed) != 1 or condition.find(exp.Query) is not None:
+            return False
+        (join,) = crossed
+        alias = join.this.alias
+        used = [c for other in made for c in (other.args.get("on") or exp.true()).find_all(exp.Column)]
+        if any(c.table == alias for c in used) or not any(c.table == alias for c in condition.find_all(exp.Column)):
+            return False
+        names = {e.alias for e in join.this.this.expressions}
+        self.added = [name for name in self.added if name not in names]
+        self.joins.remove(join)
+        self.filters = True
+        join.set("kind", "SEMI")
+        join.set("on", condition.copy())
+        self.joins.append(join)
+        return True
+
     def _add(self, join: exp.Join) -> None:
         join.meta[UNBOUNDED] = True
         self.joins.append(join)
