@@ -11,11 +11,12 @@ class Changelog:
     """The rows that stand, by key; under one key when rows have none.
 
     Args:
-        key: columns that key an upsert changelog; () with upserts means one row in all.
+        key: columns that key an upsert changelog; () where there are upserts means one row in all.
     """
 
     def __init__(self, key: Sequence[str] = ()) -> None:
         self.key = tuple(key)
+        self._keyed = bool(key)
         self._rows: dict[str, Counter[str]] = {}
         self._seen: dict[str, dict[str, Any]] = {}
 
@@ -28,11 +29,12 @@ class Changelog:
         """
         touched: set[str] = set()
         ops: dict[str, str] = {}
-        keyed = any(op == "upsert" for op, _ in changes) or bool(self.key)
+        # the first change of one row without a key is an upsert: there is nothing yet to delete
+        self._keyed = self._keyed or any(op == "upsert" for op, _ in changes)
         for op, row in changes:
             text = _text(row)
             self._seen[text] = dict(row)
-            if keyed:
+            if self._keyed:
                 assert op in ("upsert", "delete"), f"{where}: op {op!r} in a changelog of upserts: {text}"
                 self._upsert(op, _text({k: row[k] for k in self.key}), text, touched, where)
                 continue

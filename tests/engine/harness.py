@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,47 +14,70 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from tests.engine.changelog import Changelog
 from velostream_nb.core.errors import BindError, did_you_mean
 from velostream_nb.core.records import OP, POS, TS, Decoded, pack_position
 from velostream_nb.core.schema import StreamSchema, guess_time_column
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
+from velostream_nb.sql import plan as plans
 from velostream_nb.sql.parse import parse
 from velostream_nb.sql.plan import JobPlan, StreamInfo
 from velostream_nb.sql.planner import plan_job
-from velostream_nb.sql.statements import StartJob
+from velostream_nb.sql.statements import Query, StartJob
 
 Tables = Mapping[str, pa.Table]
 
 
 @dataclass
 class Streams:
-    """A catalog of in-memory topics; each table stands in arrival order."""
+    """A catalog of in-memory topics; each table stands in arrival order.
+
+    Attributes:
+        keys: topics that are upsert changelogs, by their keys; their tables have a column `OP`.
+        views: queries by name.
+        reference: rows of reference tables.
+    """
 
     tables: Tables
     options: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    views: Mapping[str, str] = field(default_factory=dict)
+    reference: Tables = field(default_factory=dict)
 
-    def view(self, name: str) -> None:
-        return None
+    def view(self, name: str) -> Query | None:
+        if name not in self.views:
+            return None
+        (statement,) = parse(f"START JOB v AS {self.views[name]}").statements
+        assert isinstance(statement, StartJob)
+        return statement.query
 
     def stream(self, name: str) -> StreamInfo:
+        if name in self.reference:
+            rows = self.reference[name]
+            return StreamInfo(name, name, StreamSchema(rows.schema), {}, True, rows)
         if name not in self.tables:
             raise BindError(f"unknown stream {name!r}", hint=did_you_mean(name, self.tables))
         schema = self.tables[name].schema
+        if name in self.keys:
+            columns = schema.remove(schema.get_field_index(OP))
+            known = StreamSchema(columns, guess_time_column(columns), self.keys[name], changelog="upsert")
+            return StreamInfo(name, name, known, self.options, True)
         return StreamInfo(name, name, StreamSchema(schema, guess_time_column(schema)), self.options)
 
 
-def plan_of(query: str, tables: Tables, settings: Mapping[str, str] | None = None) -> JobPlan:
+def plan_of(query: str, tables: Tables | Streams, settings: Mapping[str, str] | None = None) -> JobPlan:
     (statement,) = parse(f"START JOB j AS {query}").statements
     assert isinstance(statement, StartJob)
-    return plan_job(statement, Streams(tables, settings or {}), settings or {})
+    streams = tables if isinstance(tables, Streams) else Streams(tables, settings or {})
+    return plan_job(statement, streams, settings or {})
 
 
 def decoded(table: pa.Table, start: int, stop: int, partition: int = 0) -> Decoded:
     """Rows [start, stop) of a topic as a codec would hand them over."""
     rows = table.slice(start, stop - start)
     time = guess_time_column(table.schema)
-    ts = rows.column(time).cast(pa.int64()).combine_chunks()
+    ts = rows.column(time).cast(pa.int64()).combine_chunks() if time else pa.array([0] * rows.num_rows, pa.int64())
     pos = pa.array([pack_position(partition, o) for o in range(start, stop)], pa.int64())
     batch = rows.append_column(TS, ts).append_column(POS, pos).combine_chunks()
     whole = batch.to_batches()[0] if batch.num_rows else pa.RecordBatch.from_pylist([], schema=batch.schema)
@@ -122,17 +145,22 @@ def stream(
     rng: random.Random,
     restart: Path | None = None,
     final: bool = True,
+    after_tick: Callable[[list[dict[str, Any]], Mapping[str, int]], None] | None = None,
 ) -> Run:
     """Run the plan over the tables: batches of `batch_rows` (None: of random sizes), topics interleaved at random.
 
-    With `restart` the engine is saved, thrown away and loaded again at random ticks.
+    With `restart` the engine is saved, thrown away and loaded again at random ticks. `after_tick` gets the rows of
+    every tick, and how many rows of each topic were taken so far.
     """
     engine = JobEngine(plan, state_dir=str(restart) if restart else None)
     done = dict.fromkeys(engine.topics, 0)
     run = Run([], 0, 0, 0)
 
     def take(outcome: Outcome) -> None:
-        run.rows.extend(outcome.rows.to_pylist())
+        rows = outcome.rows.to_pylist()
+        run.rows.extend(rows)
+        if after_tick is not None:
+            after_tick(rows, done)
         run.late += outcome.late
         run.rejected += len(outcome.rejected)
 
@@ -174,18 +202,73 @@ def stream_peaks(plan: JobPlan, tables: Tables, batch_rows: int) -> list[list[Op
     return peaks
 
 
-def batch(sql: str, tables: Tables) -> list[dict[str, Any]]:
-    """DuckDB's answer over the same rows; `__ts` and `__pos` are there to break ties as the engine does."""
+def batch(sql: str, tables: Tables | Streams) -> list[dict[str, Any]]:
+    """DuckDB's answer over the same rows; `__ts` and `__pos` are there to break ties as the engine does.
+
+    A topic with a key is its newest rows, without deleted keys.
+    """
+    streams = tables if isinstance(tables, Streams) else Streams(tables)
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("SET asof_loop_join_threshold = 0")
-        for name, table in tables.items():
+        for name, table in streams.tables.items():
             if POS in table.column_names:
                 con.register(name, table)
                 continue
             time = guess_time_column(table.schema)
-            full = table.append_column(TS, table.column(time).cast(pa.int64()))
-            con.register(name, full.append_column(POS, pa.array(np.arange(table.num_rows))))
-        return con.sql(sql).to_arrow_table().to_pylist()
+            ts = table.column(time).cast(pa.int64()) if time else pa.array([0] * table.num_rows, pa.int64())
+            full = table.append_column(TS, ts).append_column(POS, pa.array(np.arange(table.num_rows)))
+            if name in streams.keys:
+                con.register(f"{name}__log", full)
+                newest = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(streams.keys[name])} ORDER BY {POS} DESC) = 1"
+                log = f"SELECT * FROM {name}__log QUALIFY {newest}"
+                con.execute(f"CREATE VIEW {name} AS SELECT * EXCLUDE ({OP}) FROM ({log}) WHERE {OP} <> 'delete'")
+            else:
+                con.register(name, full)
+        for name, table in streams.reference.items():
+            con.register(name, table)
+        for name, query in streams.views.items():
+            con.execute(f"CREATE VIEW {name} AS {query}")
+        found: list[dict[str, Any]] = con.sql(sql).to_arrow_table().to_pylist()
+        return found
+
+
+def _until(streams: Streams, done: Mapping[str, int]) -> Streams:
+    """The topics as far as they were taken."""
+    taken = {name: table.slice(0, done.get(name, 0)) for name, table in streams.tables.items()}
+    return replace(streams, tables=taken)
+
+
+_OF_PREFIXES = (
+    plans.Source, plans.Project, plans.Table, plans.AsChanges, plans.Union, plans.Group, plans.Keyed, plans.TopN, plans.Latest,
+)  # fmt: skip
+"""Nodes that wait for no watermark: a changelog of them has a batch answer at every tick."""
+_MOST_LOOKS = 30
+"""Ticks of one run whose state is compared with batch, evenly spread."""
+
+
+def has_answer_at_every_tick(plan: JobPlan) -> bool:
+    return plan.changelog is not None and all(isinstance(node, _OF_PREFIXES) for node in plans.walk(plan.root))
+
+
+class _Judge:
+    """Folds a run's changelog tick by tick and holds it against batch over the prefix."""
+
+    def __init__(self, plan: JobPlan, oracle: str, streams: Streams, ticks: int) -> None:
+        self.changes = Changelog(plan.key)
+        self._looks = has_answer_at_every_tick(plan)
+        self._oracle = oracle
+        self._streams = streams
+        self._every = max(1, ticks // _MOST_LOOKS)
+        self._tick = 0
+
+    def tick(self, rows: list[dict[str, Any]], done: Mapping[str, int]) -> None:
+        self.changes.take([(row[OP], {k: v for k, v in row.items() if k != OP}) for row in rows], f"tick {self._tick}")
+        self._tick += 1
+        if self._looks and self._tick % self._every == 0:
+            expected = comparable(batch(self._oracle, _until(self._streams, done)))
+            assert comparable(self.changes.rows()) == expected, (
+                f"tick {self._tick} differs from batch over {dict(done)}"
+            )
 
 
 def fold(rows: Sequence[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -246,25 +329,43 @@ def _plain(value: Any) -> Any:
 def assert_one_answer(
     query: str,
     oracle: str,
-    tables: Tables,
+    tables: Tables | Streams,
     *,
     settings: Mapping[str, str] | None = None,
     seed: int = 0,
     tmp_path: Path | None = None,
     batches: Sequence[int | None] = (1, 7, 1_000, 10**9, None),
+    state_rows: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The streamed answer equals the oracle for every batching, and after restarts; returns the answer."""
-    expected = comparable(batch(oracle, tables))
-    plan = plan_of(query, tables, settings)
-    for number, size in enumerate(batches):
-        rng = random.Random(seed * 1_000 + number)
-        run = stream(plan, tables, batch_rows=size, rng=rng)
-        rows = fold(run.rows, plan.key) if plan.key else run.rows
-        assert comparable(rows) == expected, f"batches of {size} differ from DuckDB in batch"
+    """The streamed answer equals the oracle for every batching, and after restarts; returns the answer.
+
+    A changelog is folded tick by tick, each change checked to be one, and compared with batch over the prefix wherever
+    no watermark is waited for.
+
+    Args:
+        tables: topics; `Streams` to have tables with keys, reference tables and views among them.
+        state_rows: the most rows that all operators may hold together at any moment.
+    """
+    streams = tables if isinstance(tables, Streams) else Streams(tables, settings or {})
+    expected = comparable(batch(oracle, streams))
+    plan = plan_of(query, streams, settings)
+    rows: list[dict[str, Any]] = []
+    runs = [(size, None) for size in batches] + ([(None, tmp_path)] if tmp_path is not None else [])
+    for number, (size, restart) in enumerate(runs):
+        what = "a restart changed the answer" if restart else f"batches of {size} differ from DuckDB in batch"
+        most = max(table.num_rows for table in streams.tables.values())
+        judge = _Judge(plan, oracle, streams, most // (size or 70))
+        run = stream(
+            plan,
+            streams.tables,
+            batch_rows=size,
+            rng=random.Random(seed * 1_000 + number),
+            restart=restart,
+            after_tick=judge.tick if plan.changelog else None,
+        )
+        rows = judge.changes.rows() if plan.changelog else run.rows
+        assert comparable(rows) == expected, what
         assert run.late == 0
         assert run.rejected == 0
-    if tmp_path is not None:
-        run = stream(plan, tables, batch_rows=None, rng=random.Random(seed), restart=tmp_path)
-        rows = fold(run.rows, plan.key) if plan.key else run.rows
-        assert comparable(rows) == expected, "a restart changed the answer"
+        assert state_rows is None or run.peak_state <= state_rows, f"{run.peak_state} rows held, {state_rows} allowed"
     return rows

@@ -46,6 +46,8 @@ def test_one_row_without_a_key_is_replaced() -> None:
     folded.take([("upsert", {"n": 1})])
     folded.take([("upsert", {"n": 2})])
     assert folded.rows() == [{"n": 2}]
+    folded.take([("delete", {"n": 2})])
+    assert folded.rows() == []
 
 
 def test_a_key_comes_goes_and_comes_back() -> None:
