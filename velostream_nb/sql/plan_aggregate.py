@@ -341,7 +341,8 @@ class _Aggregation:
         """GROUPING(…): a column of the aggregate's output."""
         names = []
         for argument in call.expressions:
-            name = next((n for e, n in self.keys if e == argument), None)
+            meant = inlined(argument, self.items).unnest()
+            name = next((n for e, n in self.keys if e.unnest() == meant), None)
             if name is None:
                 self.planner.refuse("GROUPING() takes keys of GROUP BY", "add it to GROUP BY", argument)
             names.append(name)
