@@ -65,23 +65,34 @@ class RemoteSession:
 
     # -- SQL --------------------------------------------------------------------------------------------------------
 
-    def sql(self, text: str, **params: object) -> list[Result]:
-        """Run one or many statements in order; the first error stops the rest. Returns one result a statement."""
-        try:
-            content = values_to_json({"text": text, "params": params})
-        except (TypeError, ValueError) as error:
-            raise SchemaError(
-                f"a parameter cannot travel: {error}", hint="use plain numbers, texts and times"
-            ) from error
+    def sql(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,
+        **named: object,
+    ) -> list[Result]:
+        """Run one or many statements in order; the first error stops the rest. Returns one result a statement.
+
+        Args:
+            params, **named: values for ``$name``.
+            timeout: seconds; a query with EMIT CHANGES LIMIT then gives what has come. None waits for all its rows; an
+                interrupt here ends it there.
+            given_up: not asked: who waits here waits for one answer.
+        """
+        body = {"text": text, "params": {**(params or {}), **named}, "timeout": timeout}
         # a query with LIMIT over a stream waits for its rows, as it does in a local session
         with functions_stay_here():
-            answer = self._http.post("/sql", accept=BUNDLE, content=content, kind=ROWS, timeout=None)
+            answer = self._http.post("/sql", accept=BUNDLE, content=_content(body), kind=ROWS, timeout=None)
         return unpack_results(answer.content)
 
-    def query(self, text: str) -> pa.Table:
-        """The rows of a bare SELECT over what is retained, as of one tick."""
+    def query(self, text: str, *, params: Mapping[str, object] | None = None, timeout: float | None = None) -> pa.Table:
+        """The rows of a bare SELECT over what is retained, as of one tick. Arguments as for `sql`."""
+        body = {"text": text, "params": dict(params or {}), "timeout": timeout}
         with functions_stay_here():
-            answer = self._http.post("/query", accept=ARROW, json={"text": text}, timeout=None)
+            answer = self._http.post("/query", accept=ARROW, content=_content(body), kind=ROWS, timeout=None)
         return unpack_table(answer.content)
 
     def function(self, call: Callable[..., Any] | None = None, /, **_: Any) -> NoReturn:
@@ -169,6 +180,13 @@ class RemoteSession:
         if not isinstance(found, list):
             raise ServerError(f"{self.url}{path} answered {json.dumps(found)[:80]}", hint="is this a velo server?")
         return iter(found)
+
+
+def _content(body: Mapping[str, object]) -> bytes:
+    try:
+        return values_to_json(body)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"a parameter cannot travel: {error}", hint="use plain numbers, texts and times") from error
 
 
 def _name(name: str) -> str:

@@ -6,7 +6,7 @@ server see only this contract.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
@@ -130,11 +130,32 @@ class Frame:
 class SessionLike(Protocol):
     """A session: one interface, local or remote. All methods may be called from any thread."""
 
-    def sql(self, text: str, **params: object) -> list[Result]:
-        """Run one or many statements in order; the first error stops the rest. Returns one result a statement."""
+    def sql(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,
+        **named: object,
+    ) -> list[Result]:
+        """Run one or many statements in order; the first error stops the rest. Returns one result a statement.
 
-    def query(self, text: str) -> pa.Table:
-        """A pull query: a bare SELECT over what is retained, as of one tick."""
+        Args:
+            params, **named: values for ``$name``.
+            timeout: seconds; a query with EMIT CHANGES LIMIT then gives what has come. None waits for all its rows.
+            given_up: asked while such a query waits in this process: whether nobody wants its rows any more.
+        """
+
+    def query(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,
+    ) -> pa.Table:
+        """A pull query: a bare SELECT over what is retained, as of one tick. Arguments as for `sql`."""
 
     def produce(self, topic: str, rows: Any, *, op: str = "upsert") -> int:
         """Append rows (list of dicts, pandas, Arrow, or list of bytes for raw records); returns how many."""

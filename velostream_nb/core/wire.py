@@ -211,7 +211,7 @@ def unpack_bundle(data: bytes) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         sizes: Sequence[tuple[str, int]] = header.pop("tables")
         if at + sum(size for _, size in sizes) != len(data):
             raise ValueError("cut short")
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServerError(f"the server's answer is not a bundle of tables ({error})") from error
     tables = {}
     for name, size in sizes:

@@ -79,8 +79,9 @@ def _read(statement: LoadTable, path: Path, codec: Codec) -> tuple[pa.Table, Str
 
 
 def _records(name: str, path: Path) -> Iterator[RecordSet]:
+    kind = file_format(path).kind
     require_file(path)
-    if file_format(path).kind == "jsonl" and path.suffix.lower() == ".json":
+    if kind == "jsonl" and path.suffix.lower() == ".json":
         text = path.read_text(encoding="utf-8-sig")
         if text.lstrip().startswith("["):
             values = [item.encode() for item in _items(text, path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -63,6 +64,10 @@ def bad_request(message: str, hint: str | None = None) -> ApiError:
 class SessionHandler(APIHandler):  # type: ignore[misc]
     """Base of our routes: 403 without the token (never a redirect), errors as JSON."""
 
+    def initialize(self) -> None:
+        self._gone = threading.Event()
+        super().initialize()
+
     @property
     def service(self) -> Service:
         service: Service = self.settings[SETTING]
@@ -110,6 +115,26 @@ class SessionHandler(APIHandler):  # type: ignore[misc]
         if found is None:
             raise bad_request("the body has no 'text'", 'send {"text": "SELECT …"}')
         return str(found)
+
+    def params(self) -> dict[str, Any]:
+        """The values of ``$name`` in the body."""
+        return self.body(params=dict).get("params") or {}
+
+    def seconds(self, name: str) -> float | None:
+        """A time in the body; None when it is null or missing."""
+        value = self.body().get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise bad_request(f"{name!r} must be seconds or null, got {value!r}")
+        return value
+
+    def given_up(self) -> bool:
+        """Whether the client has gone, so that nothing waits for nobody."""
+        return self._gone.is_set()
+
+    def on_connection_close(self) -> None:
+        """The client has gone before its answer."""
+        self._gone.set()
+        super().on_connection_close()
 
     def accepts(self, kind: str) -> bool:
         """Whether the client asked for this media type by name."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from velostream_nb import __version__
 from velostream_nb.core.model import Result
 from velostream_nb.core.wire import (
@@ -21,6 +23,7 @@ from velostream_nb.core.wire import (
 )
 from velostream_nb.server.answers import SessionHandler, authenticated, bad_request, public, table_to_json
 from velostream_nb.server.service import Pool
+from velostream_nb.server.trust import refuse_files
 
 MOST_FRAME_ROWS = 1_000_000
 """Rows of one topic in one frame: more is a mistake, not a look."""
@@ -66,13 +69,21 @@ class JobAction(SessionHandler):
 
 
 class Sql(SessionHandler):
-    """``POST /sql`` ``{"text": …, "params": {…}}``: one result a statement, as JSON or as a bundle."""
+    """``POST /sql`` ``{"text": …, "params": {…}, "timeout": seconds or null}``: one result a statement.
+
+    As JSON or as a bundle.
+    """
 
     @authenticated
     async def post(self) -> None:
-        text, params = self.text(), self.body(text=str, params=dict).get("params") or {}
+        text, params, timeout = self.text(), self.params(), self.seconds("timeout")
+
+        def run() -> list[Result]:
+            refuse_files(text, params)
+            return self.service.session.sql(text, params=params, timeout=timeout, given_up=self.given_up)
+
         # a query with LIMIT over a stream waits for its rows, so any text may take long
-        results = await self.call(Pool.WAIT, lambda: self.service.session.sql(text, **params))
+        results = await self.call(Pool.WAIT, run)
         if self.accepts(BUNDLE):
             self.answer_bytes(BUNDLE, await self.call(Pool.ACT, lambda: pack_results(results)))
         else:
@@ -80,13 +91,19 @@ class Sql(SessionHandler):
 
 
 class Query(SessionHandler):
-    """``POST /query`` ``{"text": …}``: the rows of one SELECT, as an Arrow stream or, when asked for, as JSON."""
+    """``POST /query`` ``{"text": …, "params": {…}, "timeout": seconds or null}``: the rows of one SELECT.
+
+    As an Arrow stream or, when asked for, as JSON.
+    """
 
     @authenticated
     async def post(self) -> None:
-        text = self.text()
-        table = await self.call(Pool.WAIT, lambda: self.service.session.query(text))
-        await _answer_table(self, table)
+        text, params, timeout = self.text(), self.params(), self.seconds("timeout")
+
+        def run() -> pa.Table:
+            return self.service.session.query(text, params=params, timeout=timeout, given_up=self.given_up)
+
+        await _answer_table(self, await self.call(Pool.WAIT, run))
 
 
 class Topics(SessionHandler):
@@ -151,10 +168,7 @@ class Drain(SessionHandler):
 
     @authenticated
     async def post(self) -> None:
-        body = self.body(final=bool)
-        timeout = body.get("timeout")
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
-            raise bad_request(f"'timeout' must be seconds or null, got {timeout!r}")
+        body, timeout = self.body(final=bool), self.seconds("timeout")
         drain = partial(self.service.session.drain, final=bool(body.get("final")), timeout=timeout)
         await self.call(Pool.WAIT, drain)
         self.answer({"drained": True})

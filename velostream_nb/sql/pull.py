@@ -10,7 +10,7 @@ from velostream_nb.core.errors import BindError, UnsupportedError
 from velostream_nb.sql.dialect import NOW, WALL, node_place, own_nodes
 from velostream_nb.sql.plan_aggregate import is_aggregated
 from velostream_nb.sql.pull_windows import windows_as_rows
-from velostream_nb.sql.query import topics_read
+from velostream_nb.sql.query import outer_tables, table_name, topics_read
 from velostream_nb.sql.statements import Query
 
 
@@ -26,9 +26,10 @@ def pull_sql(query: Query, now_us: int, views: Mapping[str, Query] | None = None
     Raises:
         UnsupportedError: a session window.
     """
-    tree = _runnable(query, now_us)
+    names = {name: f"__view_{number}" for number, name in enumerate(views or {})}
+    tree = _runnable(query, names, now_us)
     parts = [
-        exp.CTE(this=_runnable(view, now_us), alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
+        exp.CTE(this=_runnable(view, names, now_us), alias=exp.TableAlias(this=exp.to_identifier(names[name])))
         for name, view in (views or {}).items()
     ]
     if parts:
@@ -78,8 +79,18 @@ def constant_sql(tree: exp.Expr, source: str, now_us: int) -> str:
 _place = node_place
 
 
-def _runnable(query: Query, now_us: int) -> exp.Query:
+def _runnable(query: Query, views: Mapping[str, str], now_us: int) -> exp.Query:
+    """A copy that DuckDB can run; views go by the names of their WITH parts, which no other part has."""
     tree = query.tree.copy()
+    for table in outer_tables(tree):
+        name = table_name(table)
+        if name.lower() in views:
+            alias = table.alias or name
+            for part in ("db", "catalog"):
+                table.set(part, None)
+            table.set("this", exp.to_identifier(views[name.lower()]))
+            if not table.args.get("alias"):
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
     for select in list(tree.find_all(exp.Select)):
         windows_as_rows(select, query.source)
         _filter_after_windows(select)

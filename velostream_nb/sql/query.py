@@ -128,11 +128,18 @@ def canonicalize_now(tree: exp.Expr) -> None:
 
 def topics_read(tree: exp.Query) -> tuple[str, ...]:
     """Names in FROM that no WITH part of the query defines, in order of appearance; table functions are none."""
-    names: dict[str, None] = {}
-    for table in tree.find_all(exp.Table, bfs=False):
-        if isinstance(table.this, exp.Identifier) and not _is_cte(table):
-            names[".".join(part.name for part in table.parts)] = None
-    return tuple(names)
+    return tuple(dict.fromkeys(map(table_name, outer_tables(tree))))
+
+
+def outer_tables(tree: exp.Expr) -> list[exp.Table]:
+    """The items of FROM that name something outside of the query, in order of appearance; table functions are none."""
+    tables = tree.find_all(exp.Table, bfs=False)
+    return [table for table in tables if isinstance(table.this, exp.Identifier) and not _is_cte(table)]
+
+
+def table_name(table: exp.Table) -> str:
+    """The name as written, its parts joined by dots."""
+    return ".".join(part.name for part in table.parts)
 
 
 def _is_cte(table: exp.Table) -> bool:
