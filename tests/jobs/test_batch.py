@@ -141,7 +141,7 @@ def test_a_job_that_fails_leaves_the_others_their_answers(tmp_path: Path) -> Non
         ("SELECT 1", {"trades": "t.jsonl"}, {}, UnsupportedError, "not PULL"),
         ("SET join.within = '2s'", {"trades": "t.jsonl"}, {}, UnsupportedError, "starts no job"),
         ("INSERT INTO q SELECT x FROM trades", {"trades": "t.jsonl", "q": "t.jsonl"}, {}, BindError, "x"),
-        ("INSERT INTO q SELECT price FROM trades", {"trades": "t.jsonl", "q": "t.jsonl"}, {}, ConfigError, "a source"),
+        ("INSERT INTO q SELECT price, timestamp FROM trades", {"trades": "t.jsonl", "q": "t.jsonl"}, {}, ConfigError, "a source"),
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_written(

@@ -75,8 +75,8 @@ def _deletes(segment: Segment) -> Mask:
 
 def _standing(segments: Sequence[Segment]) -> Mask | None:
     """Which rows of a bag stand: of equal rows the last ones, as many as more of them came than went."""
-    batches = [segment.payload for segment in segments]
-    if not all(isinstance(batch, pa.RecordBatch) and batch.schema.equals(batches[0].schema) for batch in batches):
+    batches = [segment.payload for segment in segments if isinstance(segment.payload, pa.RecordBatch)]
+    if len(batches) < len(segments) or not all(batch.schema.equals(batches[0].schema) for batch in batches):
         return None
     table = pa.Table.from_batches(batches)
     rows = table.drop_columns([OP]) if OP in table.column_names else table
