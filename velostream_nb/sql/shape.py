@@ -60,11 +60,14 @@ def difference(old: JobPlan, new: JobPlan) -> str | None:
         return "the steps of the query"
     numbers = ({id(n): i for i, n in enumerate(before)}, {id(n): i for i, n in enumerate(after)})
     found: list[str] = []
+    retimed = any(isinstance(node, plans.Project) and node.retime for node in before)
     for one, other in zip(before, after, strict=True):
         places = [[index[id(i)] for i in node.inputs] for index, node in zip(numbers, (one, other), strict=True)]
         if type(one) is not type(other) or places[0] != places[1]:
             return "the steps of the query"
-        names = [item.name for item in fields(one) if item.name not in _STRUCTURE]
+        # how far a column lags behind event time matters to who windows or orders by it
+        skipped = _STRUCTURE if retimed else (*_STRUCTURE, "time")
+        names = [item.name for item in fields(one) if item.name not in skipped]
         found += [name for name in names if not _may_differ(one, name, getattr(other, name))]
     if found:
         # a window's size also moves how far its columns lag behind event time: say what the user has changed
