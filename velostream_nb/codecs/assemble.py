@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Misfit, out_of_range
+from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Misfit, TooNarrow, out_of_range
+from velostream_nb.codecs.widen import common_type
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, pack_position
 from velostream_nb.core.schema import StreamSchema
@@ -72,7 +73,12 @@ def assemble(
         numbers = np.arange(count) if rows is None else rows
         keep = ~np.isin(numbers, np.fromiter(bad, np.int64, len(bad)))
         batch = batch.filter(pa.array(keep))
-    return Decoded(batch, _rejections(records, bad, raw), size)
+    widen: dict[str, pa.DataType] = {}
+    for verdict in bad.values() if schema.inferred else ():
+        if isinstance(verdict, TooNarrow):
+            needs = verdict.needs
+            widen[verdict.path] = common_type(widen.get(verdict.path, needs), needs)
+    return Decoded(batch, _rejections(records, bad, raw), size, widen)
 
 
 def _rejections(records: RecordSet, bad: Mapping[int, Misfit], raw: Callable[[int], bytes]) -> list[Rejected]:

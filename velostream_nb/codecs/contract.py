@@ -33,8 +33,10 @@ class Codec(Protocol):
     def encode(self, batch: pa.RecordBatch) -> pa.BinaryArray:
         """One value a row. Timestamps become epoch milliseconds; hidden columns are left out."""
 
-    def infer(self, records: RecordSet) -> StreamSchema:
+    def infer(self, records: RecordSet, *more: RecordSet) -> StreamSchema:
         """The schema of the first records of a topic nobody declared; SchemaError when none of them decodes.
+
+        It holds the values of all of the runs, whatever their forms and partitions; `StreamSchema.inferred` is set.
 
         Integers named like event time (`guess_time_column`) become TIMESTAMP.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.arrow import user_columns
-from velostream_nb.codecs.columns import REFUSALS, times_from_text
+from velostream_nb.codecs.columns import REFUSALS, plain, times_from_text
 from velostream_nb.codecs.json_plan import read_any
 from velostream_nb.codecs.values import Misfit
+from velostream_nb.codecs.widen import common_type, known_type
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import HIDDEN, TEXT_CELLS
 from velostream_nb.core.schema import TIME_NAMES, StreamSchema, guess_time_column
@@ -24,36 +26,60 @@ LOOKED_AT = 1_000
 _INT64 = (-(2**63), 2**63 - 1)
 
 
-def infer_json(records: Sequence[bytes | None], topic: str) -> StreamSchema:
-    """The schema of JSON objects; records that are none are passed over.
+@dataclass(slots=True)
+class Seen:
+    """What records say of their columns.
+
+    Attributes:
+        types: by column, in the order they were met; null where nothing but NULL was seen.
+        texts: the texts of columns whose name is one of event time.
+        reason: why the first records that are no rows are none.
+    """
+
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+    texts: dict[str, list[Any]] = field(default_factory=dict)
+    reason: str = "there are no records"
+
+    def add(self, name: str, dtype: pa.DataType, texts: Iterable[Any] = ()) -> None:
+        """One batch's say on a column."""
+        self.types[name] = common_type(self.types.get(name, pa.null()), dtype)
+        if name.lower() in TIME_NAMES:
+            self.texts.setdefault(name, []).extend(texts)
+
+    def schema(self, topic: str) -> StreamSchema:
+        """What is to be made of it; SchemaError when no record was a row."""
+        if not self.types:
+            raise SchemaError(
+                f"cannot tell the columns of {topic!r} from its first records: {self.reason}", hint=_DECLARE
+            )
+        columns = pa.schema([(name, known_type(dtype)) for name, dtype in self.types.items()])
+        return _with_time(columns, self.texts)
+
+
+def look_at_json(records: Sequence[bytes | None], seen: Seen) -> None:
+    """Add what JSON objects say; records that are none are passed over.
 
     Integers are BIGINT (HUGEINT when they need it), integers mixed with fractions DOUBLE, objects STRUCT, arrays
-    lists; what is always null, or now one kind and now another, is VARCHAR.
-
-    Raises:
-        SchemaError: no record is a JSON object.
+    lists; what is now one kind and now another is VARCHAR.
     """
-    reason = "there are no records"
     fields: dict[str, list[Any]] = {}
     for record in records[:LOOKED_AT]:
         try:
             value = read_any(record or b"")
         except Misfit as verdict:
-            reason = verdict.reason
+            seen.reason = verdict.reason
             continue
         if not isinstance(value, dict):
-            reason = "a record is not an object"
+            seen.reason = "a record is not an object"
             continue
         for name, item in value.items():
             fields.setdefault(name, []).append(item)
-    if not fields:
-        raise SchemaError(f"cannot tell the columns of {topic!r} from its first records: {reason}", hint=_DECLARE)
-    columns = pa.schema([(name, _type_of(values)) for name, values in fields.items()])
-    return _with_time(columns, {name: [v for v in fields[name] if v is not None] for name in columns.names})
+    for name, values in fields.items():
+        seen.add(name, _type_of(values), (value for value in values if value is not None))
 
 
-def infer_typed(batch: pa.RecordBatch) -> StreamSchema:
-    """The schema of a typed batch, its types made normal; cells of text (CSV) are looked at for what they spell.
+def look_at_typed(batch: pa.RecordBatch, seen: Seen) -> None:
+    """Add what a typed batch says, its types made normal; cells of text (CSV) are looked at for what they spell.
 
     Raises:
         SchemaError: it has no columns, or one that SQL has no type for.
@@ -63,14 +89,14 @@ def infer_typed(batch: pa.RecordBatch) -> StreamSchema:
     names = [name for name in batch.schema.names if name not in HIDDEN]
     if not names:
         raise SchemaError("the records have no columns", hint=_DECLARE)
-    columns = []
     for name in names:
-        field = batch.schema.field(name)
-        dtype = _type_of_cells(batch.column(name)) if TEXT_CELLS in metadata else normal_type(field.type)
-        columns.append(pa.field(name, dtype))
-    schema = pa.schema(columns)
-    texts = {n: batch.column(n).drop_null().to_pylist() for n in names if pa.types.is_string(schema.field(n).type)}
-    return _with_time(schema, texts)
+        cells = batch.column(name)
+        if TEXT_CELLS in metadata:
+            dtype = _type_of_cells(cells)
+        else:
+            dtype = cells.type if pa.types.is_null(cells.type) else normal_type(cells.type)
+        timed = name.lower() in TIME_NAMES and pa.types.is_string(dtype)
+        seen.add(name, dtype, plain(cells).drop_null().to_pylist() if timed else ())
 
 
 _DECLARE = "declare it: CREATE STREAM name (column TYPE, …)"
@@ -78,15 +104,15 @@ _DECLARE = "declare it: CREATE STREAM name (column TYPE, …)"
 
 def _with_time(columns: pa.Schema, values: dict[str, list[Any]]) -> StreamSchema:
     """Find the event-time column and make it TIMESTAMP; text counts when it always is an ISO-8601 time."""
-    for at, field in enumerate(columns):
-        is_named = field.name.lower() in TIME_NAMES and pa.types.is_string(field.type)
-        if is_named and values.get(field.name) and _all_times(values[field.name]):
-            columns = columns.set(at, field.with_type(TIMESTAMP))
+    for at, column in enumerate(columns):
+        is_named = column.name.lower() in TIME_NAMES and pa.types.is_string(column.type)
+        if is_named and values.get(column.name) and _all_times(values[column.name]):
+            columns = columns.set(at, column.with_type(TIMESTAMP))
     time_column = guess_time_column(columns)
     if time_column is not None:
         at = columns.get_field_index(time_column)
         columns = columns.set(at, columns.field(at).with_type(TIMESTAMP))
-    return StreamSchema(columns, time_column)
+    return StreamSchema(columns, time_column, inferred=True)
 
 
 def _all_times(texts: list[Any]) -> bool:
@@ -98,7 +124,7 @@ def _all_times(texts: list[Any]) -> bool:
 
 
 def _type_of(values: Iterable[Any]) -> pa.DataType:
-    """The narrowest type that holds all of the JSON values; None counts for nothing."""
+    """The narrowest type that holds all of the JSON values; null when all are None."""
     values = [value for value in values if value is not None]
     kinds = {type(value) for value in values}
     if kinds == {int}:
@@ -115,13 +141,15 @@ def _type_of(values: Iterable[Any]) -> pa.DataType:
             for name, item in value.items():
                 fields.setdefault(name, []).append(item)
         return pa.struct([(name, _type_of(items)) for name, items in fields.items()])
-    return pa.string()
+    return pa.string() if values else pa.null()
 
 
 def _type_of_cells(cells: pa.Array) -> pa.DataType:
-    """The type that all texts of a CSV column spell; VARCHAR when they spell none."""
+    """The type that all texts of a CSV column spell; VARCHAR when they spell none, null when there are none."""
     texts = cells.drop_null()
-    if len(texts) == 0 or not pa.types.is_string(texts.type):
+    if len(texts) == 0:
+        return pa.null()
+    if not pa.types.is_string(texts.type):
         return normal_type(cells.type)
     if pc.all(pc.match_substring_regex(texts, r"^(?i:true|false)$")).as_py():
         return pa.bool_()

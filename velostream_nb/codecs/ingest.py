@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.codecs.columns import REFUSALS, convert_each, times_from_ms
-from velostream_nb.codecs.values import Misfit, converter
+from velostream_nb.codecs.values import Misfit, TooNarrow, converter
+from velostream_nb.codecs.widen import common_type, widened_schema
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import FAULT, HIDDEN, RAW, Payload
 from velostream_nb.core.schema import StreamSchema
@@ -105,6 +106,8 @@ def _from_dicts(rows: Sequence[Mapping[str, Any]], schema: StreamSchema | None) 
     bad: dict[int, Misfit] = {}
     for field in schema.columns:
         array, verdicts = _typed(_values(rows, field.name), field)
+        if schema.inferred and (wider := _widened(field, schema, verdicts)) is not None:
+            array, verdicts = _typed(_values(rows, field.name), wider)
         arrays.append(array)
         for row, verdict in verdicts.items():
             bad.setdefault(row, verdict)
@@ -130,6 +133,16 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, np.datetime64):
         return value.astype("datetime64[us]").item()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _widened(field: pa.Field, schema: StreamSchema, verdicts: Mapping[int, Misfit]) -> pa.Field | None:
+    """The field as wide as these numbers need it, which whoever reads them then finds out; None: it is wide enough."""
+    paths: dict[str, pa.DataType] = {}
+    for verdict in verdicts.values():
+        if isinstance(verdict, TooNarrow):
+            paths[verdict.path] = common_type(paths.get(verdict.path, verdict.needs), verdict.needs)
+    wider: pa.Field = widened_schema(schema, paths).field(field.name)
+    return None if wider.type.equals(field.type) else wider
 
 
 def _typed(values: list[Any], field: pa.Field) -> tuple[pa.Array, dict[int, Misfit]]:

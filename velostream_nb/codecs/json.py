@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from velostream_nb.codecs.arrow import decode_typed, user_columns
 from velostream_nb.codecs.assemble import assemble, wanted_fields
-from velostream_nb.codecs.infer import infer_json, infer_typed
+from velostream_nb.codecs.infer import Seen, look_at_json, look_at_typed
 from velostream_nb.codecs.json_encode import encode_rows
 from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_for
 from velostream_nb.codecs.values import Misfit
@@ -78,10 +78,14 @@ class JsonCodec:
         start, stop = np.frombuffer(lines.buffers()[1], np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
         return bytes(memoryview(lines.buffers()[2])[start:stop])
 
-    def infer(self, records: RecordSet) -> StreamSchema:
-        if isinstance(records.payload, pa.RecordBatch):
-            return infer_typed(records.payload)
-        return infer_json(raw_records(records.payload), records.topic)
+    def infer(self, records: RecordSet, *more: RecordSet) -> StreamSchema:
+        seen = Seen()
+        for each in (records, *more):
+            if isinstance(each.payload, pa.RecordBatch):
+                look_at_typed(each.payload, seen)
+            else:
+                look_at_json(raw_records(each.payload), seen)
+        return seen.schema(records.topic)
 
 
 def raw_records(payload: pa.BinaryArray | Lines) -> list[bytes | None]:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from velostream_nb.codecs.intervals import read_interval
 from velostream_nb.core.errors import SchemaError
-from velostream_nb.core.types import enum_values, sql_type
+from velostream_nb.core.types import HUGEINT, enum_values, sql_type
 
 MIN_TIME_MS = -62_135_596_800_000
 MAX_TIME_MS = 253_402_300_799_999
@@ -57,6 +57,14 @@ class Misfit(Exception):  # noqa: N818  it is a verdict on a record, not an erro
         super().__init__(reason)
         self.reason = reason
         self.path = path
+
+
+class TooNarrow(Misfit):
+    """A number that its column does not hold, and the type `needs` that does."""
+
+    def __init__(self, reason: str, path: str, needs: pa.DataType) -> None:
+        super().__init__(reason, path)
+        self.needs = needs
 
 
 def shown(value: object) -> str:
@@ -148,15 +156,29 @@ def _whole(value: Any, wanted: str, path: str, text: bool) -> int:
     return int(number)
 
 
+def _fraction(value: Any, path: str, text: bool) -> float | None:
+    """The value as DOUBLE; None when it is no number that DOUBLE holds."""
+    try:
+        return float(_double(text)(value, path))
+    except Misfit:
+        return None
+
+
 def _integer(dtype: pa.DataType, text: bool) -> Convert:
     bits, name = dtype.bit_width, sql_type(dtype)
     signed = pa.types.is_signed_integer(dtype)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
     def convert_integer(value: Any, path: str) -> int:
-        number = _whole(value, "a whole number", path, text)
+        try:
+            number = _whole(value, "a whole number", path, text)
+        except Misfit as verdict:
+            real = _fraction(value, path, text)
+            raise (verdict if real is None else TooNarrow(verdict.reason, path, pa.float64())) from None
         if not low <= number <= high:
-            raise out_of_range(number, name, path)
+            needs = pa.int64() if -(2**63) <= number < 2**63 else HUGEINT
+            outside = out_of_range(number, name, path)
+            raise outside if abs(number) >= 10**38 else TooNarrow(outside.reason, path, needs)
         return number
 
     return convert_integer
@@ -165,9 +187,16 @@ def _integer(dtype: pa.DataType, text: bool) -> Convert:
 def _decimal(precision: int, scale: int, name: str) -> Convert:
     quantum = Decimal(1).scaleb(-scale)
 
+    def whole(value: Any, path: str) -> int:
+        try:
+            return _whole(value, "a whole number", path, text=True)
+        except Misfit as verdict:
+            real = _fraction(value, path, text=True)
+            raise (verdict if real is None else TooNarrow(verdict.reason, path, pa.float64())) from None
+
     def convert_decimal(value: Any, path: str) -> Decimal:
         if scale == 0:
-            number = Decimal(_whole(value, "a whole number", path, text=True))
+            number = Decimal(whole(value, path))
         else:
             given = _number(value, "a number", path, text=True)
             number = given if isinstance(given, Decimal) else Decimal(repr(given))

@@ -188,7 +188,7 @@ def define(
     Raises:
         ConfigError: it cannot be a SQL function, and why.
     """
-    known = name or getattr(call, "__name__", "")
+    known = name or str(getattr(call, "__name__", ""))
     if not callable(call) or inspect.iscoroutinefunction(call):
         raise ConfigError(f"{known or repr(call)} is not a plain function", hint="SQL calls functions made with def")
     if not _NAME.match(known):

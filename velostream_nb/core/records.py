@@ -6,7 +6,7 @@ underscores; user columns of those names are refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -124,8 +124,11 @@ class Decoded:
         batch: the user's columns, in the schema's order, then `TS` and `POS`; rows in log order.
         rejected: records that did not decode; they are not in `batch`.
         bytes: size of the payload as read.
+        widen: of an inferred schema, the type that each of these paths needs to hold its numbers; the records with
+            such numbers are among the rejected ones. Empty but for the one moment when a field changes its kind.
     """
 
     batch: pa.RecordBatch
     rejected: Sequence[Rejected] = field(default=())
     bytes: int = 0
+    widen: Mapping[str, pa.DataType] = field(default_factory=dict)

@@ -24,6 +24,8 @@ class StreamSchema:
         key: columns that form the record key, () when there is none.
         changelog: how the records are to be read: None, each is a row; 'upsert', each is the newest row of its key (or
             deletes it); 'retract', each adds a row or takes an equal one out. See `records.OP`.
+        inferred: nobody declared the columns: they were told from the first records, or are what a job makes of such
+            ones. A number that such a column cannot hold widens it (see `records.Decoded.widen`).
         declared: by column, what was declared beyond its Arrow type (`core.types.declared_type`).
         time_format: how a number in the time column is read; only 'epoch_ms' today. In JSON every column of
             type TIMESTAMP is a number of epoch milliseconds, or an ISO-8601 text.
@@ -35,6 +37,7 @@ class StreamSchema:
     time_format: str = "epoch_ms"
     options: Mapping[str, str] = field(default_factory=dict)
     changelog: str | None = None
+    inferred: bool = False
     declared: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -69,8 +69,8 @@ def map_error(error: duckdb.Error, *, compiling: bool, functions: Mapping[str, F
         near = did_you_mean(found[1], [*own_names, *([found[2]] if found[2] else [])])
         return BindError(f"unknown function {found[1]!r}", hint=near)
     if found := _NO_TABLE.match(message):
-        hint = f"did you mean {found[2]}?" if found[2] else None
-        return BindError(f"unknown stream or topic {found[1]!r}", hint=hint)
+        alike = f"did you mean {found[2]}?" if found[2] else None
+        return BindError(f"unknown stream or topic {found[1]!r}", hint=alike)
     return BindError(message)
 
 

@@ -102,6 +102,11 @@ def altered(spec: JobSpec, values: Mapping[str, object], catalog: Catalog) -> Jo
     return replace(spec, plan=plan, params=params)
 
 
+def planned_anew(spec: JobSpec, catalog: Catalog) -> JobSpec:
+    """The job, its text planned against what its streams are today."""
+    return replace(spec, plan=_plan(spec, spec.params, catalog))
+
+
 def _plan(spec: JobSpec, params: Mapping[str, object], catalog: Catalog) -> JobPlan:
     (statement,) = parse(spec.sql, params=params).statements
     if isinstance(statement, StartJob):

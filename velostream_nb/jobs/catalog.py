@@ -244,7 +244,7 @@ class Catalog:
         if not runs:
             return None
         try:
-            return self._codec.infer(runs[0])
+            return self._codec.infer(*runs)
         except SchemaError as error:
             raise BindError(error.message, hint=error.hint) from error
 

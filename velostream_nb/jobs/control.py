@@ -13,7 +13,7 @@ from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import JobInfo, JobState, Result
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.settings import Level, check_options, option
-from velostream_nb.jobs.alter import altered, carry_over, new_values
+from velostream_nb.jobs.alter import altered, carry_over, new_values, planned_anew
 from velostream_nb.jobs.catalog import Catalog, retention
 from velostream_nb.jobs.outputs import output_schema
 from velostream_nb.jobs.runner import Commands
@@ -60,6 +60,7 @@ class JobControl:
         self._clock = clock
         self._settings = settings
         self.functions = functions
+        ticker.widening.plan_anew = lambda spec: planned_anew(spec, catalog)
 
     def job(self, name: str) -> RunningJob:
         """The job of that name, exact first, then in any case; UnknownJobError with near names."""
@@ -187,7 +188,8 @@ class JobControl:
 
         ``OR REPLACE`` empties the topic, as it does a table elsewhere, unless others have written or read it.
         """
-        topic, schema = job.spec.output, output_schema(job.engine.output_schema, job.engine.key, job.engine.changelog)
+        topic, engine = job.spec.output, job.engine
+        schema = output_schema(engine.output_schema, engine.key, engine.changelog, inferred=job.spec.inferred)
         if not topic:
             return
         declared = self._catalog.owner(topic)

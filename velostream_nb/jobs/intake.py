@@ -12,6 +12,7 @@ from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import UnknownTopicError, VeloError
 from velostream_nb.core.records import Decoded, RecordSet
 from velostream_nb.jobs.feeds import ALIGN_SLACK_US, Feed, Input, aligned, groups
+from velostream_nb.jobs.widening import Narrow
 
 Positions = Mapping[str, Mapping[int, int]]
 """Offsets by topic and partition."""
@@ -52,12 +53,15 @@ class Cut:
         full: some feed had at least as much to read as it may.
         lost: by job, records that retention removed before they could be read.
         failed: jobs whose input cannot be read, with the reason; they are off their feeds.
+        narrow: jobs that have met numbers which a column does not hold; they are off their feeds, and stand where the
+            last tick has left them.
     """
 
     batches: dict[str, dict[str, list[Decoded]]] = field(default_factory=dict)
     full: bool = False
     lost: dict[str, int] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
+    narrow: dict[str, Narrow] = field(default_factory=dict)
 
 
 class Intake:
@@ -300,6 +304,11 @@ class Intake:
         for job in feed.wanted if (lost := feed.newly_lost()) else ():
             cut.lost[job] = cut.lost.get(job, 0) + lost
         for job, runs in feed.decode(self._codec, sets, self._clock.now_us()).items() if sets else ():
+            if wider := {path: dtype for run in runs for path, dtype in run.widen.items()}:
+                cut.narrow[job] = Narrow(feed.topic, wider)
+                cut.batches.pop(job, None)
+                self.leave(job)
+                continue
             cut.batches.setdefault(job, {}).setdefault(feed.topic, []).extend(runs)
 
     def _guarded(self, feed: Feed, cut: Cut, read: Callable[[], object]) -> None:

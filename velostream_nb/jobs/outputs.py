@@ -13,22 +13,24 @@ from velostream_nb.core.schema import StreamSchema, guess_time_column
 from velostream_nb.jobs.tombstones import record_keys
 
 
-def output_schema(columns: pa.Schema, key: Sequence[str], changelog: str | None = None) -> StreamSchema:
+def output_schema(
+    columns: pa.Schema, key: Sequence[str], changelog: str | None = None, *, inferred: bool = False
+) -> StreamSchema:
     """The schema of a topic that a job writes.
 
     Event time is a column named like it, else ``window_end``: what a window says is known when it ends. A changelog
     has no event time.
 
     Args:
-        changelog: how its rows are to be read; see `core.schema.StreamSchema`.
+        changelog, inferred: see `core.schema.StreamSchema`.
     """
     visible = pa.schema([field for field in columns if field.name not in HIDDEN])
     if changelog is not None:
-        return StreamSchema(visible, None, tuple(key), changelog=changelog)
+        return StreamSchema(visible, None, tuple(key), changelog=changelog, inferred=inferred)
     time = guess_time_column(visible)
     if time is None and "window_end" in visible.names and pa.types.is_timestamp(visible.field("window_end").type):
         time = "window_end"
-    return StreamSchema(visible, time, tuple(key))
+    return StreamSchema(visible, time, tuple(key), inferred=inferred)
 
 
 def row_outputs(topic: str, rows: pa.Table, key: Sequence[str]) -> list[Output]:

@@ -22,17 +22,15 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
 from velostream_nb.engine.take_over import take_over
-from velostream_nb.jobs.changelog import condense, difference, fold
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
+from velostream_nb.jobs.withheld import Withheld
 from velostream_nb.sinks.dead_letter import dead_letter_topic
 from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import JobPlan, Source
 
 RATE_WINDOW_US = 5_000_000
 """A job's rate is its input rows over so long."""
-WITHHELD_ROWS = 50_000
-"""Changes are summed up when so many have come, and as many as their last sum had rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,7 @@ class JobSpec:
         functions: the Python functions that the SQL may call; looked at when the job starts or restarts.
         params: the values of its ``$name`` parameters.
         settings: the session's when it was planned, for when it is planned again.
+        rigid: numbers that an inferred column does not hold go to the dead letters, as if it was declared.
     """
 
     name: str
@@ -56,6 +55,7 @@ class JobSpec:
     functions: FunctionRegistry = FUNCTIONS
     params: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    rigid: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -67,9 +67,16 @@ class JobSpec:
         """The topic of records that could not be decoded or computed."""
         return dead_letter_topic(self.name)
 
+    @property
+    def inferred(self) -> bool:
+        """Whether it reads a topic whose columns were inferred."""
+        return any(source.stream.schema.inferred for source in self.plan.sources)
+
     def schema(self, topic: str) -> StreamSchema:
         """How an input topic is decoded."""
         info = next(s.stream for s in self.plan.sources if s.stream.topic == topic)
+        if self.rigid:
+            info = replace(info, schema=replace(info.schema, inferred=False))
         if info.table and info.schema.changelog is None:
             return replace(info.schema, changelog="upsert")
         return info.schema
@@ -139,6 +146,8 @@ class RunningJob:
         stream: where the user's streamz code hangs; it survives stop and restart.
         said: whether a `drain` has told its caller of the failure.
         lost: records that retention removed before this job could read them.
+        began: where it began to read, by topic and partition.
+        remarks: what has happened to it that its user should know.
         arrived: it has read as much as the others, at least once since its start. A job that writes a state and is
             not there yet publishes nothing (`step` withholds it), so that nobody sees states of different inputs.
     """
@@ -151,6 +160,8 @@ class RunningJob:
         self.said = False
         self.lost = 0
         self.arrived = False
+        self.began: Mapping[str, Mapping[int, int]] = {}
+        self.remarks: list[str] = []
         self.totals = Totals()
         self.stats: tuple[OperatorStats, ...] = ()
         self.started_us = now_us
@@ -159,8 +170,7 @@ class RunningJob:
         self._engine: JobEngine | None = None
         self._graph: JobGraph | None = None
         self._watchers: list[Callable[[pa.Table | None], None]] = []
-        self._withheld: list[pa.Table] = []
-        self._standing: pa.Table | None = None
+        self._withheld = Withheld()
         self._state_dir = Path(tempfile.gettempdir()) / f"velo-{uuid.uuid4().hex}"
 
     @property
@@ -181,11 +191,11 @@ class RunningJob:
     @property
     def withholds(self) -> bool:
         """Whether there are changes that it has not published yet."""
-        return bool(self._withheld) or self._standing is not None
+        return bool(self._withheld)
 
     def stands(self, rows: pa.Table) -> None:
         """Tell what an earlier run has left in its topic: the first publish is the difference to it."""
-        self._standing = rows
+        self._withheld.stands(rows)
 
     def open(self, now_us: int, *, threads: int = 1) -> None:
         """Compile: fresh state, fresh counters. Raises what the engine raises about the plan (BindError, …)."""
@@ -193,8 +203,9 @@ class RunningJob:
         self._engine, self._graph = engine, JobGraph(engine.nodes)
         self._idle = frozenset()
         self._rate = RateMeter(now_us)
-        self._withheld, self._standing, self.arrived = [], None, False
+        self._withheld, self.arrived = Withheld(self.spec.plan.changelog, engine.key), False
         self.totals, self.stats, self.error, self.said, self.lost = Totals(), (), None, False, 0
+        self.began, self.remarks = {}, []
         self.started_us = now_us
         self.state = JobState.RUNNING
 
@@ -222,7 +233,28 @@ class RunningJob:
         except BaseException:
             engine.close()
             raise
+        self._exchange(spec, engine)
+
+    def rebuild(self, spec: JobSpec, replay: Callable[[JobEngine], bool]) -> bool:
+        """Go on with another plan, its state made by `replay`; False, and all as it was, when that cannot make it.
+
+        Raises what compiling and replaying raise; the job is then as it was.
+        """
+        engine = self._compiled(spec)
+        try:
+            if not replay(engine):
+                engine.close()
+                return False
+        except BaseException:
+            engine.close()
+            raise
+        self._withheld.cast(engine.output_schema)
+        self._exchange(spec, engine)
+        return True
+
+    def _exchange(self, spec: JobSpec, engine: JobEngine) -> None:
         assert self._graph is not None
+        old = self.engine
         self._graph.destroy()
         self.spec, self._engine, self._graph = spec, engine, JobGraph(engine.nodes)
         old.close()
@@ -251,7 +283,11 @@ class RunningJob:
         batches = {topic: inputs.get(topic, ()) for topic in self.engine.topics}
         deltas = self.engine.begin(batches, final=final, idle=idle, now_us=now_us)
         outcome = self.engine.finish(self._graph.tick(deltas))
-        outcome = replace(outcome, rows=self._due(outcome.rows, withhold=withhold))
+        if withhold:
+            self._withheld.add(outcome.rows)
+            outcome = replace(outcome, rows=outcome.rows.slice(0, 0))
+        elif self._withheld:
+            outcome = replace(outcome, rows=self._withheld.release(outcome.rows))
         self._idle = frozenset(idle)
         rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
         accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
@@ -267,21 +303,6 @@ class RunningJob:
         )
         # late rows are counted as late, not as failed
         return Step(outcome, [*rejected, *outcome.rejected, *outcome.late_rows], totals, final)
-
-    def _due(self, rows: pa.Table, *, withhold: bool) -> pa.Table:
-        """What is to be published after a step that gave `rows`."""
-        if not (withhold or self.withholds):
-            return rows
-        mode, key = self.spec.plan.changelog, self.engine.key
-        assert mode is not None, "only changelogs are withheld"
-        self._withheld.append(rows)
-        held = sum(table.num_rows for table in self._withheld)
-        if not withhold or held > 2 * self._withheld[0].num_rows + WITHHELD_ROWS:
-            self._withheld = [condense(pa.concat_tables(self._withheld), mode, key)]
-        if withhold:
-            return rows.slice(0, 0)
-        ((due,), self._withheld), (standing, self._standing) = (self._withheld, []), (self._standing, None)
-        return due if standing is None else difference(standing, fold(due, mode, key), mode, key)
 
     def news(self, idle: Collection[tuple[str, int]]) -> bool:
         """Whether partitions fell idle or came back since the last step, so that the watermark may move by itself."""
@@ -308,7 +329,7 @@ class RunningJob:
     def close(self, state: JobState, error: VeloError | None = None) -> None:
         """Give the engine up and take a final state. The position, the numbers and the user's stream stay."""
         self.state, self.error = state, error
-        self._withheld, self._standing = [], None
+        self._withheld = Withheld()
         graph, engine = self._graph, self._engine
         self._graph = self._engine = None
         self.stats = tuple(replace(s, state_rows=0, state_bytes=0) for s in self.stats)
@@ -350,6 +371,7 @@ class RunningJob:
         found = [f"{f.name} is not deterministic: a replay may give other rows" for f in called if not f.deterministic]
         if self.withholds and self.state is JobState.RUNNING:
             found.append("it is catching up: what it has worked out shows when it has read as much as the others")
+        found += self.remarks
         if self.lost:
             found.append(f"{self.lost} records were gone before they were read; raise 'retention.rows' of the input")
         if self.stream.errors:

@@ -19,6 +19,7 @@ from velostream_nb.jobs.intake import BatchSize, Cut, Intake, Positions
 from velostream_nb.jobs.outputs import row_outputs, visible_rows
 from velostream_nb.jobs.reading import EVERYTHING, state_of
 from velostream_nb.jobs.running import JobSpec, RunningJob, Step
+from velostream_nb.jobs.widening import Narrow, Widening
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_SCHEMA, rejected_batch
 
 Levels: TypeAlias = list[list[RunningJob]]
@@ -53,6 +54,8 @@ class Ticker:
         self._written: dict[str, int] = {}
         held = self._is_congested if backpressure else None
         self._intake = Intake(broker, codec, clock, self.size, held)
+        self.widening = Widening(broker, codec, clock)
+        self._narrow: dict[str, Narrow] = {}
 
     # -- the life of jobs -------------------------------------------------------------------------------------------
 
@@ -144,6 +147,7 @@ class Ticker:
         for topic, offsets in self._intake.positions(job.name).items():
             engine.expect(topic, offsets)
         job.totals = replace(job.totals, positions=self._intake.positions(job.name))
+        job.began = job.began or job.totals.positions
 
     def _standing(self, job: RunningJob) -> pa.Table | None:
         """What stands in a state's topic from an earlier run, and goes with the first publish of this one.
@@ -194,6 +198,7 @@ class Ticker:
             final: jobs whose inputs are at their end: watermark +infinity, and the job is finished.
         """
         began_ns = time.perf_counter_ns()
+        self._widen()
         levels = self.levels()
         made = {job.spec.output for level in levels for job in level if job.spec.output}
         writing = None
@@ -206,7 +211,7 @@ class Ticker:
             if writing is not None:
                 writing.abort()
         if not steps:
-            return bool(cut.batches)
+            return bool(cut.batches or self._narrow)
         now_us = self._clock.now_us()
         for job, step in steps:
             job.settle(step, now_us)
@@ -253,6 +258,22 @@ class Ticker:
         for name, lost in cut.lost.items():
             self.jobs[name].lost += lost
         cut.lost.clear()
+        self._narrow |= cut.narrow
+        cut.narrow.clear()
+
+    def _widen(self) -> None:
+        """Make the jobs follow that met numbers too wide for a column in the last tick; they stay where they stand."""
+        waiting, self._narrow = self._narrow, {}
+        for name, narrow in waiting.items():
+            job = self.jobs.get(name)
+            if job is None or job.state is not JobState.RUNNING:
+                continue
+            try:
+                self.widening.follow(job, narrow)
+                self._place(job, job.totals.positions)
+                job.arrived = False
+            except Exception as error:  # noqa: BLE001 (one job's failure must not end the others)
+                self.fail(job, error)
 
     def _step(self, job: RunningJob, cut: Cut, final: Collection[str], lagging: set[str]) -> Step | None:
         """One job's part of the tick; None when it has nothing to do, or failed.
@@ -261,6 +282,9 @@ class Ticker:
             lagging: jobs that have not read as much as others; this one is added when it is one of them.
         """
         if job.state is not JobState.RUNNING:
+            return None
+        if job.name in self._narrow:
+            lagging.add(job.name)
             return None
         try:
             if self._lags(job, lagging):

@@ -89,7 +89,7 @@ def decode_changes(codec: Codec, records: RecordSet, schema: StreamSchema, colum
     table = pa.Table.from_batches([rows.batch, deletes.batch]).sort_by(POS).combine_chunks()
     (batch,) = table.to_batches() or [rows.batch]
     rejected = sorted([*rows.rejected, *deletes.rejected], key=lambda r: r.offset)
-    return Decoded(batch, rejected, rows.bytes + deletes.bytes)
+    return Decoded(batch, rejected, rows.bytes + deletes.bytes, rows.widen)
 
 
 def to_raw(payload: pa.RecordBatch, codec: Codec, schema: StreamSchema) -> pa.BinaryArray:
@@ -135,9 +135,7 @@ def _with_op(decoded: Decoded, op: str) -> Decoded:
         ops = pa.array([op] * batch.num_rows, pa.string())
     fields = [field.with_nullable(True) for field in batch.schema]
     fields.append(pa.field(OP, pa.string()))
-    return Decoded(
-        pa.RecordBatch.from_arrays([*batch.columns, ops], schema=pa.schema(fields)), decoded.rejected, decoded.bytes
-    )
+    return replace(decoded, batch=pa.RecordBatch.from_arrays([*batch.columns, ops], schema=pa.schema(fields)))
 
 
 def _deletes(records: RecordSet, schema: StreamSchema) -> npt.NDArray[np.bool_]:
@@ -220,7 +218,7 @@ def _bag(codec: Codec, records: RecordSet, schema: StreamSchema, columns: Sequen
         reason = f"{op} is {ops[at].as_py()!r}, neither 'insert' nor 'delete'"
         raw = codec.encode(decoded.batch.slice(at, 1))[0].as_py()
         rejected.append(Rejected(records.topic, partition, offset, reason, op, raw))
-    return _with_op(Decoded(batch.filter(fine), rejected, decoded.bytes), "insert")
+    return _with_op(replace(decoded, batch=batch.filter(fine), rejected=rejected), "insert")
 
 
 def _as_us(times: pa.Array) -> pa.Array:
