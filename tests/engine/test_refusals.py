@@ -33,7 +33,7 @@ REFUSED = {
     ),
     "SELECT a.price AS p FROM market_data a LEFT JOIN market_data b": ("LEFT JOIN without ON", "ON a.key = b.key"),
     "SELECT symbol FROM market_data UNION ALL SELECT symbol FROM trading_positions": ("UNION", "output.topic"),
-    "SELECT symbol FROM market_data WHERE price > (SELECT AVG(price) FROM market_data)": ("subquery", "join"),
+    "SELECT symbol FROM market_data WHERE price > (SELECT price FROM market_data)": ("several rows", "aggregate"),
     "SELECT symbol, COUNT(*) AS n FROM market_data GROUP BY symbol, SESSION(timestamp, INTERVAL '5' SECOND)": (
         "SESSION",
         "TUMBLE",

@@ -230,6 +230,7 @@ EXACT = [
     "SELECT k FROM a WHERE EXISTS (SELECT 1 FROM b WHERE k = 'A' AND z = x)",
     "SELECT k FROM a WHERE EXISTS (SELECT 1 FROM b AS a WHERE a.z = x)",
     "SELECT k FROM a WHERE x IN (SELECT only_c FROM c WHERE ts IS NOT NULL AND y = a.y)",
+    "SELECT k FROM a AS y WHERE EXISTS (SELECT 1 FROM b WHERE b.x = y.x)",
     "SELECT n FROM (SELECT k, x AS n FROM a) AS t WHERE n IN (SELECT y FROM b WHERE b.k = t.k)",
     "SELECT list_filter([1, 2, 3], lambda v: v > 1) AS l FROM a WHERE x IN (SELECT list_max(list_filter([y], lambda v: v > 0)) FROM b)",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from velostream_nb.sql.aggregates import is_aggregate_call
-from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS
+from velostream_nb.sql.plan_window import WINDOW_COLUMNS
 from velostream_nb.sql.scope import named
 from velostream_nb.sql.subquery_names import Local, Names, Resolver, bare, has_query
 
@@ -84,7 +84,8 @@ def _members(part: exp.Expr) -> list[exp.Expr]:
 
 def _spelt_out(item: exp.Expr, select: exp.Select, names: Names) -> exp.Expr:
     if isinstance(item, exp.Literal) and not item.is_string and 1 <= int(item.name) <= len(select.expressions):
-        return select.expressions[int(item.name) - 1].unalias()
+        numbered: exp.Expr = select.expressions[int(item.name) - 1].unalias()
+        return numbered
     if isinstance(item, exp.Column) and not item.table and not names.has_column(item):
         for other in select.expressions:
             if isinstance(other, exp.Alias) and other.alias.lower() == item.name.lower():

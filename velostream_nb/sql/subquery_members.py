@@ -10,7 +10,7 @@ from sqlglot import exp
 from velostream_nb.sql.plan import Source, Table
 from velostream_nb.sql.scope import conjuncts
 from velostream_nb.sql.subquery_inner import Inner, is_outer
-from velostream_nb.sql.subquery_names import Local, Names, bare
+from velostream_nb.sql.subquery_names import Local, Names, alias_of, bare
 from velostream_nb.sql.subquery_scalar import is_first_row
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ class Members:
             return [self._value(found, inner, positive=True)]
         known = self._never_null(found, inner)
         self._rows(inner)
-        matches: list[exp.Expr] = [found.op(this=x.copy(), expression=inner.lifted(c)) for x, c in _pairs(found, inner)]
+        matches: list[exp.Expr] = [
+            found.op(this=x.copy(), expression=inner.lifted(c)) for x, c in zip(found.values, inner.items, strict=True)
+        ]
         on = inner.conditions()
         if not found.negated:
             self._block.joined.filter(inner, [*on, *matches], keep=True)
@@ -261,12 +263,8 @@ class Members:
     def _facts(self, inner: Inner, aggregates: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
         """Aggregates of the subquery's rows as columns: one row, or one a combination of the tied columns."""
         on = inner.conditions()
-        asked = {c.name for a in aggregates.values() for c in a.find_all(exp.Column)}
-        keys = [
-            name
-            for name in inner.names()
-            if name not in asked or any(name == c.name for t in on for c in _own(t, inner))
-        ]
+        tied = {c.name for t in on for c in t.find_all(exp.Column) if c.table == inner.alias}
+        keys = [name for name in inner.names() if name in tied]
         relation = inner.relation()
         number = inner.alias.removeprefix("subquery_")
         items = [exp.column(k, inner.alias, quoted=True) for k in keys] if on else []
@@ -312,20 +310,12 @@ class Members:
         if any(j.side for j in joins) or select.args.get("group"):
             return False
         for relation in (select.args["from_"].this, *(j.this for j in joins)):
-            if relation.alias_or_name.lower() == column[0]:
+            if alias_of(relation).lower() == column[0]:
                 node = self._block.resolver.node(relation, local)
                 if isinstance(node, Source | Table):
                     fields = {f.name.lower(): f for f in node.stream.schema.columns}
                     return column[1] in fields and not fields[column[1]].nullable
         return False
-
-
-def _pairs(found: Quantified, inner: Inner) -> list[tuple[exp.Expr, exp.Expr]]:
-    return list(zip(found.values, inner.items, strict=True))
-
-
-def _own(tie: exp.Expr, inner: Inner) -> list[exp.Column]:
-    return [c for c in tie.find_all(exp.Column) if c.table == inner.alias]
 
 
 def _beyond(found: Quantified, facts: dict[str, exp.Expr]) -> exp.Expr:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from sqlglot import exp
 
-from velostream_nb.sql.plan import Node
-from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS
+from velostream_nb.sql.plan import Node, Source, Table
+from velostream_nb.sql.plan_window import WINDOW_COLUMNS, annotation, is_annotation
 from velostream_nb.sql.scope import text
 
 if TYPE_CHECKING:
@@ -27,16 +28,19 @@ class Names:
     Attributes:
         inputs: alias and columns of each item of FROM.
         items: aliases of the SELECT list, and the columns that a window in GROUP BY makes.
+        structs: columns known to be structs: ``a.b`` may be field b of such an a.
     """
 
     inputs: tuple[tuple[str, frozenset[str]], ...]
     items: frozenset[str]
+    structs: frozenset[str] = frozenset()
 
     def has_column(self, column: exp.Column) -> bool:
         """Is it a column of FROM (or a field of a struct column there)?"""
         first, *fields = (part.name.lower() for part in column.parts)
-        owned = any(first in columns for _, columns in self.inputs)
-        return owned or (bool(fields) and any(first == alias for alias, _ in self.inputs))
+        if fields:
+            return first in self.structs or any(first == alias for alias, _ in self.inputs)
+        return any(first in columns for _, columns in self.inputs)
 
     def owns(self, column: exp.Column) -> bool:
         """Is it a column of FROM or, unqualified, an item of the SELECT list?"""
@@ -63,7 +67,8 @@ class Resolver:
         if group is not None and any(isinstance(g, exp.Anonymous) for g in group.expressions):
             items |= set(WINDOW_COLUMNS)
         inputs = ((a, frozenset(columns)) for a, columns in self._inputs(select, local))
-        return Names(tuple(inputs), frozenset(items))
+        structs = (c for relation in _relations(select) for c in self._structs(relation, local))
+        return Names(tuple(inputs), frozenset(items), frozenset(structs))
 
     def outputs(self, query: exp.Expr, local: Local) -> list[str]:
         """Lower-case names of a query's columns, in order."""
@@ -119,11 +124,9 @@ class Resolver:
 
     def node(self, item: exp.Expr, local: Local) -> Node | None:
         """The plan of a named table, WITH part or view in FROM; None for anything else."""
-        if not isinstance(item, exp.Table) or not isinstance(item.this, exp.Identifier) or item.args.get("version"):
+        if not isinstance(item, exp.Table) or item.args.get("version"):
             return None
-        if item.db or item.name.lower() not in local:
-            return self._planner.input(item, self._ctes)[1]
-        return None
+        return None if _is_local(item, local) else self._planner.input(_alone(item), self._ctes)[1]
 
     def _columns(self, select: exp.Select, local: Local) -> Iterator[exp.Column]:
         """Columns in the SELECT's expressions, and those that are free in the queries nested there."""
@@ -140,17 +143,37 @@ class Resolver:
             alias = item.args.get("alias")
             renamed = [c.name.lower() for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
             columns = self._relation(item, local)
-            yield item.alias_or_name.lower(), [*renamed, *columns[len(renamed) :]]
+            yield alias_of(item).lower(), [*renamed, *columns[len(renamed) :]]
+
+    def _structs(self, item: exp.Expr, local: Local) -> Iterator[str]:
+        node = self.node(item, local)
+        if isinstance(node, Source | Table):
+            yield from (f.name.lower() for f in node.stream.schema.columns if pa.types.is_struct(f.type))
 
     def _relation(self, item: exp.Expr, local: Local) -> list[str]:
         if isinstance(item, exp.Subquery):
             return self.outputs(item.this, local)
-        if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
-            if not item.db and item.name.lower() in local:
-                return local[item.name.lower()]
-            bare = exp.Table(**{k: item.args[k].copy() for k in ("this", "db", "catalog", "alias") if item.args.get(k)})
-            return list(self._planner.input(bare, self._ctes)[0].names)
-        return []
+        if not isinstance(item, exp.Table):
+            return []
+        if _is_local(item, local):
+            return local[item.name.lower()]
+        return list(self._planner.input(_alone(item), self._ctes)[0].names)
+
+
+def alias_of(item: exp.Expr) -> str:
+    """What columns of an item of FROM may be qualified with."""
+    if isinstance(item, exp.Table) and is_annotation(item) and not item.alias:
+        return str(annotation(item)[0].alias_or_name)
+    return str(item.alias_or_name)
+
+
+def _is_local(item: exp.Table, local: Local) -> bool:
+    return isinstance(item.this, exp.Identifier) and not item.db and item.name.lower() in local
+
+
+def _alone(item: exp.Table) -> exp.Table:
+    """The table without the joins that hang on it and the version it is asked for."""
+    return exp.Table(**{k: item.args[k].copy() for k in ("this", "db", "catalog", "alias") if item.args.get(k)})
 
 
 def expressions_of(select: exp.Select) -> Iterator[exp.Expr]:
