@@ -108,7 +108,7 @@ def group(context: Context, depth: int) -> Relation:
         f"SELECT {items} FROM ({source.oracle}){tail}",
         {**{k: usable[k] for k in keys}, **{name: kind for _, kind, name in made}},
         changes=True,
-        prefix=source.prefix,
+        prefix=source.prefix and source.time not in keys,
         tags=source.tags,
     ).tagged("GROUP BY without a window")
 
@@ -190,7 +190,8 @@ def distinct(context: Context, depth: int) -> Relation:
         f"SELECT DISTINCT {items} FROM ({source.oracle})",
         {c: source.columns[c] for c in columns},
         changes=True,
-        prefix=source.prefix,
+        # by event time a group ends with it: its row comes then, and never changes
+        prefix=source.prefix and source.time not in columns,
         tags=source.tags,
     ).tagged("DISTINCT")
 

@@ -82,6 +82,8 @@ def _call(draw: Draw, relation: Relation) -> _Call:
         (f"MIN({value})", kind),
         (f"SUM({number}) FILTER (WHERE {number} > 0)", INT),
     ]
+    if relation.unique is not None:
+        calls.append((f"ARG_MAX({value}, {relation.unique})", kind))
     text, gives = draw.pick(calls)
     if shape == 7:
         return _Call(text, gives, "", True, ordered=False)

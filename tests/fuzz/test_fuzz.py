@@ -19,7 +19,7 @@ PER_TEST = 25
 """Cases of one test, so that a failure names its seeds and the others run on."""
 MOVING = 4
 
-REFUSED_AT_MOST = 0.5
+REFUSED_AT_MOST = 0.1
 """More refusals than this, and the fuzzer tests the planner's manners only."""
 
 

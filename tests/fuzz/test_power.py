@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from tests.fuzz.shrink import Shrinker
 from velostream_nb.core.errors import SqlError
 from velostream_nb.core.records import POS
 from velostream_nb.engine.delta import Delta
-from velostream_nb.engine.job import _OPERATORS
+from velostream_nb.engine.job import _OPERATORS, JobEngine
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.stateless import Source
 from velostream_nb.sql import plan as plans
@@ -89,7 +90,7 @@ def test_a_watermark_that_runs_ahead_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
     def ahead(self: Source, *args: Any, **kwargs: Any) -> Delta:
         delta = real(self, *args, **kwargs)
-        return replace(delta, watermark_us=delta.watermark_us + 2_500_000)
+        return replace(delta, watermark_us=delta.watermark_us + 10_000_000)
 
     monkeypatch.setattr(Source, "take", ahead)
     timed = [*cases_by_node()[plans.WindowAggregate], *cases_by_node()[plans.Order]]
@@ -109,13 +110,19 @@ def disordered(case: Case) -> bool:
 
 @pytest.mark.parametrize("kind", [plans.Order, plans.Group, plans.Latest], ids=lambda kind: kind.__name__)
 def test_state_lost_in_a_restart_is_noticed(kind: type[plans.Node], monkeypatch: pytest.MonkeyPatch) -> None:
-    operator = _OPERATORS[kind]
-    real = operator.load_tables
+    real = JobEngine.load
 
-    def emptied(self: Operator, tables: dict[str, pa.Table]) -> None:
-        real(self, {name: table if table.num_rows == 1 else table.slice(0, 0) for name, table in tables.items()})
+    def emptied(self: JobEngine, path: Path) -> None:
+        real(self, path)
+        for node in self.nodes:
+            operator = node.operator
+            if type(operator.node) is kind:
+                tables = operator.tables().items()
+                operator.load_tables({name: t if t.num_rows == 1 else t.slice(0, 0) for name, t in tables})
+                for native in operator.native().values():
+                    self._duck.run(f"DELETE FROM {native}")
 
-    monkeypatch.setattr(operator, "load_tables", emptied)
+    monkeypatch.setattr(JobEngine, "load", emptied)
     cases = [c for c in cases_by_node()[kind] if any(a.restarts for a in c.arrivals)]
     assert caught(cases) is not None
 
