@@ -11,22 +11,13 @@ from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.core.records import TS
 from velostream_nb.sql.aggregates import expanded, is_aggregate_call, is_wrapped, ordered_call
 from velostream_nb.sql.dialect import VeloDialect
-from velostream_nb.sql.emission import emits
 from velostream_nb.sql.grouping import grouping_sets
-from velostream_nb.sql.plan import (
-    GROUPING,
-    Grouped,
-    Node,
-    SessionAggregate,
-    SessionChanges,
-    WindowAggregate,
-    WindowChanges,
-)
+from velostream_nb.sql.plan import Node
 from velostream_nb.sql.plan_changes import group
+from velostream_nb.sql.plan_grouped import Groups, windowed
 from velostream_nb.sql.plan_over import has_window
 from velostream_nb.sql.plan_window import (
     WINDOW_COLUMNS,
-    Session,
     Windowing,
     has_window_call,
     is_window_call,
@@ -96,12 +87,7 @@ class _Aggregation:
         self.items = items
         self.aliases = aliases | set(WINDOW_COLUMNS)
         self.over = Windowing()
-        self.keys: Items = []
-        self.sets: list[list[exp.Expr]] | None = None
-        """Key expressions of every grouping set; None for one set, of all the keys."""
-        self.aggregates: Items = []
-        self.groupings: list[tuple[str, tuple[str, ...]]] = []
-        self.mergeable = True
+        self.groups = Groups()
 
     def build(self, filters: list[exp.Expr], qualify: list[exp.Expr]) -> Block:
         self._group_by()
@@ -121,80 +107,19 @@ class _Aggregation:
             self._check_grouped(expression, aggregated)
         return aggregated, items, conditions, qualify
 
-    # -- the node ---------------------------------------------------------------------------------------------------
-
     def _node(self, node: Node, items: list[exp.Expr]) -> Node:
-        window, sets = self.over.window, self._set_names()
-        if window is None:
-            return group(
-                self.planner,
-                node,
-                self.keys,
-                self.aggregates,
-                mergeable=self.mergeable,
-                sets=sets,
-                groupings=self.groupings,
-            )
-        names = [n for _, n in self.keys] + [n for _, n in self.aggregates] + [n for n, _ in self.groupings]
-        columns = (*WINDOW_COLUMNS, *names, *([GROUPING] if sets else []))
-        keys = tuple((text(e), n) for e, n in self.keys)
-        aggregates = tuple((text(e), n) for e, n in self.aggregates)
-        common = {
-            "inputs": (node,),
-            "columns": columns,
-            "keys": keys,
-            "aggregates": aggregates,
-            "mergeable": self.mergeable,
-            "sets": tuple(tuple(s) for s in sets or ()),
-            "groupings": tuple(self.groupings),
-        }
-        changes = emits(self.planner, self.tree)
-        if isinstance(window, Session):
-            return self._session(window, common, changes, items)
-        if changes is not None:
-            key = self._key_of(items, cumulate=window.cumulate)
-            early, keep_us = changes
-            return WindowChanges(
-                **common, pos=(), time={}, changes=True, key=key, window=window, early=early, keep_us=keep_us
-            )
-        time = {"window_end": 0, "window_start": window.longest_us}
-        return WindowAggregate(**common, pos=("__pos",), time=time, window=window)
-
-    def _session(
-        self, window: Session, common: dict[str, object], changes: tuple[bool, int] | None, items: list[exp.Expr]
-    ) -> Grouped:
-        if self.sets is not None:
-            self.planner.refuse(
-                "GROUPING SETS of session windows: every set would have sessions of its own",
-                "aggregate the sessions in a CTE, then its rows with GROUP BY ROLLUP (…), or start one job a grouping",
-                self.tree.args["group"],
-            )
-        if changes is not None:
-            early, keep_us = changes
-            key = self._key_of(items, cumulate=False, start_first=True)
-            shared = {"pos": (), "time": {}, "changes": True, "key": key}
-            return SessionChanges(**common, **shared, gap_us=window.gap_us, early=early, keep_us=keep_us)  # type: ignore[arg-type]
-        return SessionAggregate(**common, pos=("__pos",), time={"window_end": 0}, gap_us=window.gap_us)  # type: ignore[arg-type]
-
-    def _key_of(self, items: list[exp.Expr], *, cumulate: bool, start_first: bool = False) -> tuple[str, ...] | None:
-        """The changelog's key: the keys and one end of the window, the one that is selected.
-
-        Windows of one key that start together end together, but for those that cumulate.
-        """
-        ends = (
-            ["window_end"] if cumulate else ["window_start", "window_end"] if start_first else [*WINDOW_COLUMNS[::-1]]
+        groups = self.groups
+        if self.over.window is not None:
+            return windowed(self.planner, self.tree, node, self.over.window, groups, items)
+        return group(
+            self.planner,
+            node,
+            groups.keys,
+            groups.aggregates,
+            mergeable=groups.mergeable,
+            sets=groups.sets,
+            groupings=groups.groupings,
         )
-        shown = [end for end in ends if any(is_column(item, {end}) for item in items)]
-        sets = self._set_names()
-        if sets is not None and len({tuple(sorted(s)) for s in sets}) < len(sets):
-            return None  # equal sets give equal rows
-        return (*(shown or ["window_end"])[:1], *(n for _, n in self.keys), *([GROUPING] if sets else []))
-
-    def _set_names(self) -> list[list[str]] | None:
-        if self.sets is None:
-            return None
-        names = {text(e): n for e, n in self.keys}
-        return [list(dict.fromkeys(names[text(e)] for e in part)) for part in self.sets]
 
     # -- GROUP BY and the window ------------------------------------------------------------------------------------
 
@@ -215,11 +140,11 @@ class _Aggregation:
             for item in parts:
                 self._key(self._group_item(item))
             return
-        self.sets = [self._set(part) for part in sets]
+        self.groups.sets = [self._set(part) for part in sets]
 
-    def _set(self, part: list[exp.Expr]) -> list[exp.Expr]:
-        """One grouping set without the window's columns; its other members become keys."""
-        found = []
+    def _set(self, part: list[exp.Expr]) -> list[str]:
+        """One grouping set without the window's columns: key names."""
+        found: dict[str, None] = {}
         for item in part:
             expression = self._group_item(item)
             if _is_window_column(expression) and self.over.called:
@@ -229,8 +154,8 @@ class _Aggregation:
                     "a window inside of grouping sets", "write GROUP BY window, GROUPING SETS (…)", item
                 )
             self._key(expression)
-            found.append(expression)
-        return found
+            found |= {name: None for known, name in self.groups.keys if known == expression}
+        return list(found)
 
     def _is_computed(self, expression: exp.Expr) -> bool:
         return _aggregates_outside_windows(expression) or has_window(expression) or _is_window_column(expression)
@@ -250,11 +175,11 @@ class _Aggregation:
         window = None if self.node.changes else window_of_key(expression, self.node.time)
         if window is not None and self.over.window in (None, window.window):
             self._set_window(window, expression)
-        elif not _is_window_column(expression) and not any(known == expression for known, _ in self.keys):
-            taken = {*WINDOW_COLUMNS, *(n for _, n in self.keys)} if not self.node.changes else set()
+        elif not _is_window_column(expression) and not any(known == expression for known, _ in self.groups.keys):
+            taken = {*WINDOW_COLUMNS, *(n for _, n in self.groups.keys)} if not self.node.changes else set()
             column = is_column(expression, self.node.columns)
-            name = column if column is not None and column not in taken else f"__k{len(self.keys)}"
-            self.keys.append((expression, name))
+            name = column if column is not None and column not in taken else f"__k{len(self.groups.keys)}"
+            self.groups.keys.append((expression, name))
 
     def _set_window(self, found: Windowing, node: exp.Expr) -> None:
         if self.over.window is None:
@@ -279,12 +204,12 @@ class _Aggregation:
 
     def _instants(self) -> None:
         """GROUP BY a time column without a window: its groups are final once time has passed."""
-        if self.over.window is not None or self.node.changes or self.sets is not None:
+        if self.over.window is not None or self.node.changes or self.groups.sets is not None:
             return
-        found = window_of_instants([e for e, _ in self.keys], self.node.time)
+        found = window_of_instants([e for e, _ in self.groups.keys], self.node.time)
         if found is not None:
             self.over = found
-            self.keys = [(e, n) for e, n in self.keys if found.start_of(e) is None]
+            self.groups.keys = [(e, n) for e, n in self.groups.keys if found.start_of(e) is None]
 
     def _refuse_window_columns(self, bound: list[exp.Expr]) -> None:
         for tree in bound:
@@ -307,7 +232,7 @@ class _Aggregation:
                 return start
             if _is_window_column(node) and self.over.window is not None:
                 return named(node.name.lower())
-            for key, name in self.keys:
+            for key, name in self.groups.keys:
                 if node == key:
                     return named(name)
             if isinstance(node, exp.Grouping) or _is_grouping_id(node):
@@ -329,12 +254,12 @@ class _Aggregation:
             ordered, mergeable = ordered_call(call, None if self.node.changes else self.node.pos)
         except UnsupportedError as error:
             self.planner.refuse(error.message, error.hint or "", call)
-        self.mergeable = self.mergeable and mergeable
-        for known, name in self.aggregates:
+        self.groups.mergeable = self.groups.mergeable and mergeable
+        for known, name in self.groups.aggregates:
             if text(known) == text(ordered):
                 return name
-        name = f"__a{len(self.aggregates)}"
-        self.aggregates.append((ordered, name))
+        name = f"__a{len(self.groups.aggregates)}"
+        self.groups.aggregates.append((ordered, name))
         return name
 
     def _grouping(self, call: exp.Expr) -> exp.Expr:
@@ -342,17 +267,17 @@ class _Aggregation:
         names = []
         for argument in call.expressions:
             meant = inlined(argument, self.items).unnest()
-            name = next((n for e, n in self.keys if e.unnest() == meant), None)
+            name = next((n for e, n in self.groups.keys if e.unnest() == meant), None)
             if name is None:
                 self.planner.refuse("GROUPING() takes keys of GROUP BY", "add it to GROUP BY", argument)
             names.append(name)
-        if self.sets is None:
+        if self.groups.sets is None:
             return exp.Literal.number(0)
-        for column, known in self.groupings:
+        for column, known in self.groups.groupings:
             if known == tuple(names):
                 return named(column)
-        self.groupings.append((f"__g{len(self.groupings)}", tuple(names)))
-        return named(self.groupings[-1][0])
+        self.groups.groupings.append((f"__g{len(self.groups.groupings)}", tuple(names)))
+        return named(self.groups.groupings[-1][0])
 
     def _check_grouped(self, tree: exp.Expr, node: Node) -> None:
         allowed = {*node.columns, *([] if node.changes else [TS])}
