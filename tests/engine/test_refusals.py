@@ -19,7 +19,6 @@ TABLES = {
 }
 
 REFUSED = {
-    "SELECT symbol, COUNT(*) AS n FROM market_data GROUP BY symbol": ("GROUP BY without a window", "TUMBLE"),
     "SELECT price FROM market_data ORDER BY price": ("ORDER BY", "sort"),
     "SELECT price FROM market_data LIMIT 5": ("LIMIT", "EMIT CHANGES LIMIT"),
     "SELECT DISTINCT symbol FROM market_data": ("DISTINCT", "ROW_NUMBER"),
@@ -34,10 +33,6 @@ REFUSED = {
     "SELECT a.price AS p FROM market_data a LEFT JOIN market_data b": ("LEFT JOIN without ON", "ON a.key = b.key"),
     "SELECT symbol FROM market_data UNION ALL SELECT symbol FROM trading_positions": ("UNION", "output.topic"),
     "SELECT symbol FROM market_data WHERE price > (SELECT price FROM market_data)": ("several rows", "aggregate"),
-    "SELECT symbol, COUNT(*) AS n FROM market_data GROUP BY symbol, SESSION(timestamp, INTERVAL '5' SECOND)": (
-        "SESSION",
-        "TUMBLE",
-    ),
     "SELECT COUNT(DISTINCT symbol) OVER (ORDER BY timestamp) AS n FROM market_data": ("remember every value", "window"),
     "SELECT COUNT(*) AS n FROM market_data GROUP BY TUMBLE(price, INTERVAL '5' SECOND)": ("event time", "timestamp"),
     "SELECT p.price AS x FROM market_data p ASOF JOIN market_data m ON p.symbol = m.symbol": (
