@@ -13,6 +13,7 @@ from tests.engine.harness import comparable
 from velostream_nb.brokers.contract import Retention
 from velostream_nb.core.model import JobState
 from velostream_nb.core.types import column_types
+from velostream_nb.jobs.batch import run_files
 
 
 @pytest.fixture
@@ -193,3 +194,22 @@ def test_two_topics_widen_at_once(session):
     session.produce("u", [{"k": "a", "x": 0.25, "timestamp": 5}])
     session.driver.drain(final=True)
     assert session.read("j").to_pylist() == [{"x": 1.0, "y": 1.0}, {"x": 0.5, "y": 0.25}]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_run_over_files_begins_anew_so_that_its_files_have_columns_of_one_type(kind, tmp_path):
+    source = tmp_path / "t.jsonl"
+    lines = [f'{{"k":"a","x":{n if n < 1_500 else n + 0.5},"timestamp":{n}}}' for n in range(2_000)]
+    source.write_text("\n".join(lines) + "\n")
+    sink = tmp_path / f"tripled.{kind}"
+    summary = run_files(
+        "START JOB tripled AS SELECT x * 3 AS y FROM t; START JOB most AS SELECT MAX(y) AS m FROM tripled",
+        {"t": source},
+        {"tripled": sink},
+        batch_rows=700,
+    )
+    assert summary.ok
+    assert [(job.rows_in, job.failed) for job in summary.jobs] == [(2_000, 0)] * 2
+    with duckdb.connect() as con:
+        found = con.sql(f"SELECT count(*), sum(y), typeof(any_value(y)) FROM '{sink}'").fetchall()
+    assert found == [(2_000, sum(3 * n for n in range(2_000)) + 750, "DOUBLE")]

@@ -148,3 +148,10 @@ def test_readers_and_a_writer_at_once():
             newest = values[-1]
     writer.join()
     assert frame.snapshot()["v"].to_pylist() == list(range(1_000, 2_000))
+
+
+def test_a_column_may_widen_while_it_is_looked_at():
+    frame = LiveFrame()
+    frame.append(pa.table({"x": pa.array([1], pa.int64())}))
+    frame.append(pa.table({"x": pa.array([0.5])}))
+    assert frame.snapshot().column("x").to_pylist() == [1.0, 0.5]

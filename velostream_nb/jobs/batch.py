@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from velostream_nb.brokers.file_reader import FileReader
 from velostream_nb.codecs.json import JsonCodec
+from velostream_nb.codecs.widen import widened_schema
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedError, did_you_mean
 from velostream_nb.core.model import JobState
 from velostream_nb.core.records import OP
+from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.intake import BatchSize
@@ -121,23 +124,40 @@ def run_files(
     if batch_rows < 1:
         raise ConfigError(f"a batch has at least one row, got {batch_rows}")
     began_s, began_cpu_s = time.monotonic(), time.process_time()
-    run = _Run(sources, batch_rows, clock or SystemClock())
-    try:
-        run.start(app_text, params or {})
-        run.open_sinks(dict(sinks or {}), None if sink_dir is None else Path(sink_dir))
-        run.to_the_end(lambda: progress and progress(run.progress(began_s)))
-        run.close_sinks()
-        return run.summary(time.monotonic() - began_s, time.process_time() - began_cpu_s)
-    finally:
-        run.close()
+    schemas: dict[str, StreamSchema] = {}
+    while True:
+        run = _Run(sources, batch_rows, clock or SystemClock(), schemas)
+        try:
+            run.start(app_text, params or {})
+            run.open_sinks(dict(sinks or {}), None if sink_dir is None else Path(sink_dir))
+            if (wider := run.to_the_end(partial(_tell, progress, run, began_s))) is not None:
+                schemas |= wider  # a file has columns of one type: from the beginning
+                continue
+            run.close_sinks()
+            return run.summary(time.monotonic() - began_s, time.process_time() - began_cpu_s)
+        finally:
+            run.close()
+
+
+def _tell(progress: Callable[[Progress], None] | None, run: _Run, began_s: float) -> None:
+    if progress is not None:
+        progress(run.progress(began_s))
 
 
 class _Run:
-    """One run: jobs, files, sinks."""
+    """One run: jobs, files, sinks.
 
-    def __init__(self, sources: Mapping[str, str | Path], batch_rows: int, clock: Clock) -> None:
+    Args:
+        schemas: of sources, by topic, where a run before this one has found out more than their first records say.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, str | Path], batch_rows: int, clock: Clock, schemas: Mapping[str, StreamSchema]
+    ) -> None:
         self._sources = sources
         self._broker = RunBroker(sources, clock)
+        for topic, schema in schemas.items():
+            self._broker.set_schema(topic, schema)
         codec = JsonCodec()
         self._catalog = Catalog(self._broker, codec)
         size = BatchSize(rows=batch_rows, most=batch_rows, target_us=None)
@@ -217,13 +237,30 @@ class _Run:
         letters = {job.spec.dead_letters for job in self._jobs()}
         self._if_any = letters - asked
 
-    def to_the_end(self, look: Callable[[], object]) -> None:
-        """Tick until every job has had all of its input, then end the jobs, those that feed others first."""
+    def to_the_end(self, look: Callable[[], object]) -> dict[str, StreamSchema] | None:
+        """Tick until every job has had all of its input, then end the jobs, those that feed others first.
+
+        None at the end; schemas by topic when an inferred column turned out too narrow, and it has to begin anew.
+        """
         while levels := self._ticker.levels():
             if not self._ticker.tick():
                 self._ticker.tick(final={job.name for job in levels[0]})
+            if wider := self._wider():
+                return wider
             self._check_loss()
             look()
+        return None
+
+    def _wider(self) -> dict[str, StreamSchema]:
+        found: dict[str, StreamSchema] = {}
+        for narrow in self._ticker.narrow:
+            schema = found.get(narrow.topic) or self._broker.schema(narrow.topic)
+            if schema is None or narrow.topic not in self._sources:
+                continue
+            columns = widened_schema(schema, narrow.paths)
+            if not columns.equals(schema.columns):
+                found[narrow.topic] = replace(schema, columns=columns)
+        return found
 
     def _check_loss(self) -> None:
         for job in self._ticker.active():

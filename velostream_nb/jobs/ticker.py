@@ -261,6 +261,11 @@ class Ticker:
         self._narrow |= cut.narrow
         cut.narrow.clear()
 
+    @property
+    def narrow(self) -> list[Narrow]:
+        """What the last tick met in inferred columns that do not hold it; the next tick begins with widening them."""
+        return list(self._narrow.values())
+
     def _widen(self) -> None:
         """Make the jobs follow that met numbers too wide for a column in the last tick; they stay where they stand."""
         waiting, self._narrow = self._narrow, {}

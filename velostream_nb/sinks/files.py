@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self, cast
@@ -98,6 +99,9 @@ class FileSink:
         """Throw away what was written; what was at `path` before stays. Safe to call twice, and after `close`."""
         if not self._done:
             self._done = True
+            with suppress(OSError, pa.ArrowException):  # a disk that is full: what was written goes anyway
+                if self._writer is not None:
+                    self._writer.close()  # Parquet's would write its footer when it is collected, into a closed file
             self._stream.close()
             self._file.close()
             self._temporary.unlink(missing_ok=True)

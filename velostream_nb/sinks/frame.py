@@ -105,7 +105,7 @@ class LiveFrame:
     def _join(self) -> pa.Table:
         if not self._chunks:
             return pa.table({})
-        joined = pa.concat_tables(self._chunks, promote_options="default").combine_chunks()
+        joined = pa.concat_tables(self._chunks, promote_options="permissive").combine_chunks()
         self._chunks = deque([joined])
         return joined
 

@@ -60,7 +60,7 @@ class TopicFeed:
         stands = frame.rows.append_column(OP, pa.array(["upsert"] * frame.rows.num_rows, pa.string()))
         gone = frame.rows.slice(0, 0).select(frame.key) if frame.deleted is None else frame.deleted
         gone = gone.append_column(OP, pa.array(["delete"] * gone.num_rows, pa.string()))
-        self._latest.append(pa.concat_tables([stands, gone], promote_options="default"))
+        self._latest.append(pa.concat_tables([stands, gone], promote_options="permissive"))
 
     def backfill(self) -> Frame | None:
         """The kept rows as one frame, None before the first read."""
