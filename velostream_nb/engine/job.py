@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -320,7 +320,7 @@ class JobEngine:
     @property
     def fingerprint(self) -> str:
         """Changes when the plan does: a snapshot of another plan is refused."""
-        lines = [f"{n.inputs}{n.operator.describe()}{n.operator.schema}" for n in self.nodes]
+        lines = [f"{n.inputs}{_written(n.operator.node)}{n.operator.schema}" for n in self.nodes]
         lines += [function.digest for function in self.functions]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -399,3 +399,10 @@ def _types(schema: pa.Schema) -> list[tuple[str, str]]:
 
 def _named_plainly(message: str) -> str:
     return message.replace('"__in"', "the input")
+
+
+def _written(node: plans.Node) -> str:
+    """A plan node in words: its kind, and all that it was planned with but its inputs."""
+    said = {f.name: getattr(node, f.name) for f in fields(node) if f.name not in ("inputs", "stream")}
+    topic = node.stream.topic if isinstance(node, plans.Source | plans.Table) else ""
+    return f"{type(node).__name__} {topic} {said}"
