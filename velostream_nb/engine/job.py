@@ -27,8 +27,8 @@ from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats
-from velostream_nb.engine.one_row import OneRowJoin
 from velostream_nb.engine.numbers import shown_field, stays_wide, whole_numbers
+from velostream_nb.engine.one_row import OneRowJoin
 from velostream_nb.engine.ordered import Order
 from velostream_nb.engine.over import Over
 from velostream_nb.engine.running import Running
@@ -36,8 +36,8 @@ from velostream_nb.engine.sessions import SessionAggregate
 from velostream_nb.engine.stateless import Project, Source
 from velostream_nb.engine.table_join import TableJoin
 from velostream_nb.engine.tables import Table
-from velostream_nb.engine.window_changes import SessionChanges, WindowChanges
 from velostream_nb.engine.wall import Wall, reads_wall
+from velostream_nb.engine.window_changes import SessionChanges, WindowChanges
 from velostream_nb.engine.windows import WindowAggregate
 from velostream_nb.sql import plan as plans
 
