@@ -58,7 +58,7 @@ def _call(draw: Draw, relation: Relation) -> _Call:
     kind = draw.pick([INT, FLOAT, TEXT, BOOL])
     kind = kind if kind in usable.values() else INT
     number, value = expression(draw, usable, INT, 1), expression(draw, usable, kind, 0)
-    shape = draw.below(12)
+    shape = draw.below(13)
     if shape == 0:
         return _Call(f"LAG({value})", kind, "", True)
     if shape == 1:
@@ -73,6 +73,10 @@ def _call(draw: Draw, relation: Relation) -> _Call:
     if shape in (5, 6):
         word = draw.pick(["FIRST_VALUE({})", "LAST_VALUE({})", "NTH_VALUE({}, 2)", "LAST_VALUE({} IGNORE NULLS)"])
         return _Call(word.format(value), kind, draw.pick(_ROWS), True)
+    if shape == 12 and relation.unique is not None:
+        return _Call(
+            f"ARG_MAX({value}, {relation.unique})", kind, *draw.pick([("ROWS UNBOUNDED PRECEDING", True), ("", False)])
+        )
     calls = [
         (f"SUM({number})", INT),
         ("COUNT(*)", INT),
@@ -82,8 +86,6 @@ def _call(draw: Draw, relation: Relation) -> _Call:
         (f"MIN({value})", kind),
         (f"SUM({number}) FILTER (WHERE {number} > 0)", INT),
     ]
-    if relation.unique is not None:
-        calls.append((f"ARG_MAX({value}, {relation.unique})", kind))
     text, gives = draw.pick(calls)
     if shape == 7:
         return _Call(text, gives, "", True, ordered=False)
