@@ -9,13 +9,12 @@ from velostream_nb.sql.parse import parse
 from velostream_nb.sql.statements import StartJob
 
 
-def running(name: str, sql: str, *, started_us: int = 1, state: JobState = JobState.RUNNING) -> JobInfo:
-    return JobInfo(name, sql, state, ("trades",), name, started_us=started_us)
+def running(name: str, sql: str, *, started_us: int = 1, state: JobState = JobState.RUNNING, **params: str) -> JobInfo:
+    return JobInfo(name, sql, state, ("trades",), name, started_us=started_us, params=params)
 
 
 def actions(text: str, *jobs: JobInfo, history: History | None = None, **params: object) -> list[Action]:
-    script = parse(text, params=params)
-    return [step.action for step in decide(script, jobs, history or History(), params)]
+    return [step.action for step in decide(parse(text, params=params), jobs, history or History())]
 
 
 def test_comments_white_space_and_a_semicolon_do_not_make_another_text() -> None:
@@ -41,17 +40,39 @@ def test_an_explicit_or_replace_is_the_sessions_business() -> None:
     assert actions(text, running("j", text)) == [Action.RUN]
 
 
-def test_parameters_are_part_of_what_was_asked() -> None:
+def test_the_values_of_parameters_are_part_of_what_was_asked() -> None:
     text = "START JOB j AS SELECT a FROM t WHERE a > $low"
-    job, history = running("j", text), History()
-    (statement,) = parse(text, params={"low": 1}).statements
-    assert actions(text, job, history=history, low=1) == [Action.REPLACE], "the text alone does not tell the value"
-    history.note(job, statement, {"low": 1})
-    assert actions(text, job, history=history, low=1) == [Action.ATTACH]
-    assert actions(text, job, history=history, low=2) == [Action.REPLACE]
-    assert actions(text, job, history=history, low="1") == [Action.REPLACE]
-    later = running("j", text, started_us=2)
-    assert actions(text, later, history=history, low=1) == [Action.REPLACE], "somebody has started it anew meanwhile"
+    job = running("j", text, low="1")
+    assert actions(text, job, low=1) == [Action.ATTACH]
+    assert actions(text, job, low=2) == [Action.REPLACE]
+    assert actions(text, job, low="1") == [Action.REPLACE]
+    assert actions(text, running("j", text, low="2"), low=1) == [Action.REPLACE], "ALTER JOB has changed it meanwhile"
+
+
+def test_the_text_of_a_replacement_is_known_to_who_edited_it() -> None:
+    text, edited = "INSERT INTO t SELECT a FROM s", 'CREATE OR REPLACE STREAM "insert_into_t" AS SELECT a FROM s'
+    job, history = running("insert_into_t", edited), History()
+    (statement,) = parse(text).statements
+    assert actions(text, job) == [Action.RUN]
+    history.note(job, statement)
+    assert actions(text, job, history=history) == [Action.ATTACH]
+    later = running("insert_into_t", edited, started_us=2)
+    assert actions(text, later, history=history) == [Action.RUN], "somebody has started it anew meanwhile"
+
+
+def test_an_insert_meets_its_twin_or_what_its_cell_had_started() -> None:
+    big, small = "INSERT INTO t SELECT a FROM s WHERE a > 1", "INSERT INTO t SELECT a FROM s WHERE a < 1"
+    one, two = running("insert_into_t", small), running("insert_into_t_2", big)
+
+    def met(text: str, *mine: str) -> list[tuple[Action, str | None]]:
+        steps = decide(parse(text), [one, two], History(), mine)
+        return [(step.action, step.job and step.job.name) for step in steps]
+
+    assert met(big) == [(Action.ATTACH, "insert_into_t_2")]
+    assert met(f"{big}; {small}") == [(Action.ATTACH, "insert_into_t_2"), (Action.ATTACH, "insert_into_t")]
+    assert met("INSERT INTO t SELECT 7 AS a FROM s") == [(Action.RUN, None)], "another cell's INSERT is left alone"
+    assert met("INSERT INTO t SELECT 7 AS a FROM s", "insert_into_t_2") == [(Action.REPLACE, "insert_into_t_2")]
+    assert met("INSERT INTO u SELECT 7 AS a FROM s", "insert_into_t_2") == [(Action.RUN, None)]
 
 
 def test_the_second_use_of_a_name_in_a_text_is_refused_by_the_session() -> None:

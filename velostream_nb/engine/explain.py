@@ -162,8 +162,10 @@ def _facts(step: Step) -> list[str]:
         facts.append(f"keeps {step.keeps}{f' ({step.bound})' if step.bound else ''}")
     if (live := step.live) is not None:
         if step.keeps:
-            facts.append(f"now {live.state_rows:,} rows, {size_text(live.state_bytes)}")
-        facts.append(f"{live.rows_in:,} rows in, {live.rows_out:,} out, {live.busy_us / 1_000:,.1f} ms")
+            rows = "row" if live.state_rows == 1 else "rows"
+            facts.append(f"now {live.state_rows:,} {rows}, {size_text(live.state_bytes)}")
+        took = f", {live.busy_us / 1_000:,.1f} ms" if step.inputs else ""
+        facts.append(f"{live.rows_in:,} rows in, {live.rows_out:,} out{took}")
     return facts
 
 
@@ -217,7 +219,7 @@ def _title(node: plans.Node) -> str:
     if isinstance(node, plans.Project) and node.where and all(e == f'"{n}"' for e, n in node.items):
         return "filter"
     if isinstance(node, plans.Keyed):
-        return node.what.partition(" on ")[0].partition(" by ")[0]
+        return "group by" if node.what.startswith("group by") else node.what.partition(" on ")[0]
     return _TITLES.get(type(node), type(node).__name__.lower())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from velostream_nb.core.errors import BindError, ConfigError, VeloError
+from velostream_nb.core.errors import ConfigError, VeloError
 from velostream_nb.core.model import JobInfo, Result
 from velostream_nb.notebook.expand import expand, parameters
 from velostream_nb.notebook.rerun import LIVE, Action, History, Step, decide, edit
@@ -17,9 +17,6 @@ from velostream_nb.sql.statements import Explain, Push, StartJob, Statement
 
 if TYPE_CHECKING:
     from velostream_nb.jobs.session import Session
-
-_RESERVED = ("self", "text")
-"""Parameters that `Session.sql` has itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class Cells:
     def __init__(self) -> None:
         self._history = History()
         self._unnamed: dict[str, list[str]] = {}
+        self._inserts: dict[str, list[str]] = {}
 
     def run(
         self,
@@ -73,51 +71,51 @@ class Cells:
         """
         text = expand(text, namespace)
         params = parameters(text, namespace)
-        if reserved := [name for name in _RESERVED if name in params]:
-            raise BindError(f"${reserved[0]} cannot be a parameter", hint="give the variable another name")
         script = parse(text, params=params)
         if not script.statements:
             raise ConfigError("there is no statement to run", hint="for example SHOW TOPICS; see also %velo help")
         starting = any(map(_starts, script.statements))
         before = session.jobs() if starting else []
         unnamed = self._unnamed.get(cell or "", [])
-        steps = decide(script, before, self._history, params, unnamed)
+        mine = [*unnamed, *self._inserts.get(cell or "", [])]
+        steps = decide(script, before, self._history, mine)
         try:
             results = _results(session, text, steps, params)
         except VeloError:
-            self._note_started(session, steps, before, params, done)
+            self._note_started(session, steps, before, done)
             raise
         for step, result in zip(steps, results, strict=True):
             done.append(_report(step, result))
         if starting:
-            self._note_all(session, steps, done, params)
+            self._note_all(session, steps, done)
         if cell is not None:
+            pairs = list(zip(steps, done, strict=True))
+            self._inserts[cell] = [r.job for s, r in pairs if _is_insert(s.statement) and r.job is not None]
             self._end_unnamed(session, cell, unnamed, steps, done)
 
-    def _note_all(
-        self, session: Session, steps: Sequence[Step], done: Sequence[Report], params: Mapping[str, object]
-    ) -> None:
+    def _note_all(self, session: Session, steps: Sequence[Step], done: Sequence[Report]) -> None:
         now = {job.name: job for job in session.jobs()}
         for step, report in zip(steps, done, strict=True):
             if step.action is not Action.ATTACH and report.job in now:
-                self._history.note(now[report.job], step.statement, params)
+                self._history.note(now[report.job], step.statement)
 
     def _note_started(
         self,
         session: Session,
         steps: Sequence[Step],
         before: Sequence[JobInfo],
-        params: Mapping[str, object],
         done: list[Report],
     ) -> None:
         """A statement failed: find the jobs that those before it have started all the same."""
-        names = {step.statement.name: step for step in steps if isinstance(step.statement, StartJob)}
+        # an INSERT has the name that it was given at its start, which nobody told
+        named = [step for step in steps if isinstance(step.statement, StartJob) and not step.statement.insert]
+        names = {step.statement.name: step for step in named if isinstance(step.statement, StartJob)}
         if not names:
             return
         known = {(job.name, job.started_us) for job in before}
         for job in session.jobs():
             if job.name in names and (job.name, job.started_us) not in known:
-                self._history.note(job, names[job.name].statement, params)
+                self._history.note(job, names[job.name].statement)
                 done.append(Report(f"started job {job.name}", job=job.name, news=False))
 
     def _end_unnamed(
@@ -138,7 +136,7 @@ def _results(session: Session, text: str, steps: Sequence[Step], params: Mapping
     edited = edit(text, steps)
     running = [step for step in steps if step.action is not Action.ATTACH]
     try:
-        results = iter(session.sql(edited.text, **params) if running else [])
+        results = iter(session.sql(edited.text, params=params) if running else [])
     except VeloError as error:
         edited.restore(error)
         raise
@@ -150,13 +148,18 @@ def _starts(statement: Statement) -> bool:
     return isinstance(statement, StartJob) or (isinstance(statement, Push) and statement.query.limit is None)
 
 
+def _is_insert(statement: Statement) -> bool:
+    return isinstance(statement, StartJob) and statement.insert
+
+
 def _report(step: Step, result: Result | None) -> Report:
     if step.action is Action.ATTACH:
         assert step.job is not None  # by `decide`
         return Report(f"job {step.job.name} runs with this text already: {_state_of(step.job)}", job=step.job.name)
     assert result is not None  # by `_results`
     if not _starts(step.statement):
-        return Report(result.message, table=result.table, plan=isinstance(step.statement, Explain))
+        plan = isinstance(step.statement, Explain) and step.statement.form == "text"
+        return Report(result.message, table=result.table, plan=plan)
     if step.action is Action.REPLACE:
         assert step.job is not None  # by `decide`
         started = result.message.removeprefix("started job ")

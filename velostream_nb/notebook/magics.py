@@ -65,7 +65,8 @@ class VeloMagics(Magics):  # type: ignore[misc]
         A statement that starts a job returns at once: the job goes on, and its card stays live. Running a cell again
         keeps jobs whose text is the same and replaces those whose text has changed.
 
-        ``$name`` passes a Python variable as a value, ``{{name}}`` puts its text into the SQL.
+        ``$name`` passes a Python variable as a parameter, which ALTER JOB can change while the job runs. ``{{name}}``
+        puts its value in (a list as ``(1, 2, 3)``), ``{{name:id}}`` a name, ``{{name:sql}}`` a piece of SQL.
         As a line, ``rows = %velo_sql SELECT …`` gives a pandas frame, and ``job = %velo_sql START JOB …`` a handle.
         """
         with self._clean_errors():
@@ -86,7 +87,7 @@ class VeloMagics(Magics):  # type: ignore[misc]
                 namespace=namespace,
                 max_rows=self.max_rows,
             )
-            return run_verb(context, expand(line, namespace))
+            return run_verb(context, expand(line, namespace, raw=True))
 
     def _run_sql(self, line: str, cell: str | None, namespace: Mapping[str, object], *, shown: bool = False) -> Any:
         """Both forms; gives the value of the line form, and None for a cell, which shows everything itself.

@@ -6,17 +6,24 @@ the session carries out in one step: the new query is planned and certified befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from velostream_nb.core.errors import ParseError, Place, VeloError
 from velostream_nb.core.model import JobInfo, JobState
 from velostream_nb.sql.lex import Token, place_at, quote, scan
+from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.statements import Push, Script, StartJob, Statement
 
 LIVE = (JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
 """States of a job that holds its name."""
+
+
+_HEADS = (
+    ("CREATE", "OR", "REPLACE", "STREAM"), ("CREATE", "STREAM"), ("START", "OR", "REPLACE", "JOB"), ("START", "JOB"),
+)  # fmt: skip
+"""Beginnings that mean the same."""
 
 
 class Action(StrEnum):
@@ -37,55 +44,63 @@ class Step:
 
 
 class History:
-    """Which text and parameters the jobs of one session were started with, as far as this kernel did it.
+    """Which text the jobs of one session were started with, as far as this kernel did it.
 
-    Parameters count because the text alone does not tell what ``$limit`` was.
+    A job that replaced another one was started by an edited text, and only who edited it knows the user's.
     """
 
     def __init__(self) -> None:
         self._started: dict[str, tuple[int, object]] = {}
 
-    def note(self, job: JobInfo, statement: Statement, params: Mapping[str, object]) -> None:
+    def note(self, job: JobInfo, statement: Statement) -> None:
         """This job has just been started by that statement."""
-        self._started[job.name] = (job.started_us, _identity(statement.text, params))
+        self._started[job.name] = (job.started_us, _words(statement.text))
 
-    def same(self, job: JobInfo, statement: Statement, params: Mapping[str, object]) -> bool:
-        """Does the running job do what the statement says?"""
-        asked = _identity(statement.text, params)
+    def same(self, job: JobInfo, statement: StartJob | Push) -> bool:
+        """Does the running job do what the statement says, with the values that its parameters have now?"""
+        if job.params != {name: parameter_text(value) for name, value in statement.params.items()}:
+            return False
         started_us, known = self._started.get(job.name, (None, None))
-        if started_us == job.started_us:
-            return known == asked
-        # somebody else started it: its text is all we know, which is enough when there are no parameters
-        return not asked[1] and _identity(job.sql, {}) == asked
+        return (known if started_us == job.started_us else _words(job.sql)) == _words(statement.text)
 
 
-def decide(
-    script: Script, jobs: Iterable[JobInfo], history: History, params: Mapping[str, object], unnamed: Iterable[str] = ()
-) -> list[Step]:
+def decide(script: Script, jobs: Iterable[JobInfo], history: History, mine: Iterable[str] = ()) -> list[Step]:
     """What to do with each statement of a cell.
 
     Args:
-        unnamed: jobs that push queries of this very cell have started before.
+        mine: jobs without a name of their own that this very cell has started before: push queries, and INSERT INTO,
+            which is replaced when its text has changed.
 
     A name that the same text uses twice is left to the session, which refuses the second.
     """
     live = {job.name: job for job in jobs if job.state in LIVE}
-    mine = [live[name] for name in unnamed if name in live]
-    steps, seen = [], set()
+    own = [live[name] for name in mine if name in live]
+    steps, seen, met = [], set(), set()
     for statement in script.statements:
         job = None
-        if isinstance(statement, StartJob) and not statement.or_replace and statement.name not in seen:
+        if isinstance(statement, StartJob) and statement.insert:
+            job = _insert_of(statement, [j for j in live.values() if j.name not in met], own, history)
+        elif isinstance(statement, StartJob) and not statement.or_replace and statement.name not in seen:
             seen.add(statement.name)
             job = live.get(statement.name)
         elif isinstance(statement, Push) and statement.query.limit is None:
-            job = next((j for j in mine if history.same(j, statement, params)), None)
-            mine = [j for j in mine if j is not job]
+            job = next((j for j in own if j.name not in met and history.same(j, statement)), None)
         if job is None:
             steps.append(Step(statement, Action.RUN))
-        else:
-            same = history.same(job, statement, params)
-            steps.append(Step(statement, Action.ATTACH if same else Action.REPLACE, job))
+            continue
+        assert isinstance(statement, StartJob | Push)
+        met.add(job.name)
+        steps.append(Step(statement, Action.ATTACH if history.same(job, statement) else Action.REPLACE, job))
     return steps
+
+
+def _insert_of(statement: StartJob, live: list[JobInfo], own: list[JobInfo], history: History) -> JobInfo | None:
+    """The job of an INSERT INTO: one that does the same, else one that this cell has started into the same topic."""
+    base = f"insert_into_{statement.output}"
+    unnamed = [job for job in live if job.name == base or job.name.startswith(f"{base}_")]
+    same = next((job for job in unnamed if history.same(job, statement)), None)
+    names = {job.name for job in own}
+    return same or next((job for job in unnamed if job.name in names), None)
 
 
 class Edited:
@@ -131,7 +146,8 @@ def edit(text: str, steps: Iterable[Step]) -> Edited:
         if step.action is Action.ATTACH:
             edits.append((start, end, "".join(c if c in "\r\n" else " " for c in text[start:end])))
         elif step.action is Action.REPLACE and isinstance(step.statement, StartJob):
-            edits += _or_replace(step.statement, start)
+            name = step.job.name if step.job is not None else step.statement.name
+            edits += _or_replace(step.statement, name, start)
     return Edited(text, edits)
 
 
@@ -141,7 +157,7 @@ def offset(place: Place) -> int:
     return sum(map(len, lines[: place.line - 1])) + place.column - 1
 
 
-def _or_replace(statement: StartJob, start: int) -> list[tuple[int, int, str]]:
+def _or_replace(statement: StartJob, name: str, start: int) -> list[tuple[int, int, str]]:
     """The head of a statement that starts a job as CREATE OR REPLACE STREAM."""
     tokens = scan(statement.text).tokens
     first = tokens[0].word
@@ -150,7 +166,7 @@ def _or_replace(statement: StartJob, start: int) -> list[tuple[int, int, str]]:
     if first == "CREATE":
         return [(start + tokens[0].start, start + tokens[0].end, "CREATE OR REPLACE")]
     # INSERT INTO t [WITH (…)] SELECT …: the target becomes an option of a named job
-    head = f'CREATE OR REPLACE STREAM "{statement.name}"'
+    head = f'CREATE OR REPLACE STREAM "{name}"'
     option = f"'output.topic' = {quote(statement.output)}"
     target = 2
     while tokens[target + 1].text == ".":
@@ -172,14 +188,12 @@ def _closing(tokens: list[Token], opening: int) -> Token:
     raise ParseError("this ( is never closed")  # not reached: the statement has been parsed
 
 
-def _identity(text: str, params: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """What makes two statements the same: their words, without comments and white space, and their parameters."""
+def _words(text: str) -> tuple[str, ...]:
+    """What makes two statements the same: their words, without comments and white space."""
     tokens = scan(text).tokens
     while tokens and tokens[-1].text == ";":
         tokens.pop()
-    words = tuple(t.text for t in tokens)
-    for head in (("CREATE", "OR", "REPLACE", "STREAM"), ("CREATE", "STREAM"), ("START", "JOB")):
+    for head in _HEADS:
         if tuple(t.word for t in tokens[: len(head)]) == head:
-            words = ("START", "JOB", *words[len(head) :])
-    used = sorted({t.text[1:] for t in tokens if t.kind == "param"} & set(params))
-    return words, tuple((name, repr(params[name])) for name in used)
+            return ("START", "JOB", *(t.text for t in tokens[len(head) :]))
+    return tuple(t.text for t in tokens)

@@ -10,6 +10,7 @@ from IPython.display import display
 
 from velostream_nb.core.model import JobInfo, SessionLike
 from velostream_nb.notebook.cell import Report
+from velostream_nb.notebook.plan import Plan
 from velostream_nb.notebook.rows import STYLE, Rows
 from velostream_nb.widgets.job_card import JobCard
 from velostream_nb.widgets.text import escape
@@ -46,7 +47,10 @@ def show(reports: Iterable[Report], session: Session, *, max_rows: int) -> None:
         if report.table is not None:
             flush()
             caption = None if report.message.split(" ")[0].isdigit() else report.message
-            display(Rows(report.table, caption, limit=max_rows, whole=report.plan))
+            if Plan.fits(report.table) and report.plan:
+                display(Plan(report.table, report.message, limit=report.table.num_rows))
+            else:
+                display(Rows(report.table, caption, limit=max_rows))
         elif report.job is not None:
             flush()
             show_job(session, report.job)

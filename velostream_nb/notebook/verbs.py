@@ -16,6 +16,7 @@ from velostream_nb.notebook.default import DefaultSession
 from velostream_nb.notebook.expand import parameters
 from velostream_nb.notebook.market import DEFAULT_SPEED, current_market, market
 from velostream_nb.notebook.names import topic_of
+from velostream_nb.notebook.plan import Plan
 from velostream_nb.notebook.rows import Rows
 from velostream_nb.notebook.show import Line, in_kernel, show_job
 from velostream_nb.sql.lex import scan
@@ -198,9 +199,9 @@ def _explain(context: Context, line: str) -> None:
         raise ConfigError("nothing to explain", hint="%velo explain JOB, or %velo explain SELECT …")
     session = context.sessions.get()
     text = f'EXPLAIN JOB "{unquote(line)}"' if len(scan(line).tokens) == 1 else f"EXPLAIN {line}"
-    result = session.sql(text, **parameters(text, context.namespace))[0]
+    result = session.sql(text, params=parameters(text, context.namespace))[0]
     assert result.table is not None  # EXPLAIN gives rows
-    display(Rows(result.table, result.message, limit=result.table.num_rows, whole=True))
+    display(Plan(result.table, result.message, limit=result.table.num_rows))
 
 
 def _sql(context: Context, line: str) -> None:
