@@ -31,7 +31,9 @@ class Partitioned:
         self.codes = codes_of(rows, partition)
         count = rows.num_rows
         self._index = np.arange(count)
-        self.order = np.argsort(self.codes, kind="stable") if partition else self._index
+        # numpy sorts 16 bits by radix
+        narrow = self.codes.astype(np.uint16) if self.codes.max(initial=0) < 1 << 16 else self.codes
+        self.order = np.argsort(narrow, kind="stable") if partition else self._index
         ordered = self.codes[self.order]
         starts = np.r_[0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1] if count else self._index
         self.starts = starts
@@ -40,9 +42,10 @@ class Partitioned:
         self.stop = np.repeat(np.r_[starts[1:], count] if count else starts, sizes)
         self._sizes = sizes
 
-    def sorted(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Values of the rows given, partition by partition."""
-        return values[self.order]
+    def sorted(self, mask: Mask) -> Mask:
+        """A mask of the rows given, partition by partition."""
+        found: Mask = mask[self.order]
+        return found
 
     def rows_of(self, mask: Mask) -> Mask:
         """The inverse of `sorted`."""
@@ -54,7 +57,8 @@ class Partitioned:
         """Where the first row of the mask is in each row's partition; its end when there is none."""
         at = np.where(mask, self._index, len(mask))
         least = np.minimum.reduceat(at, self.starts) if len(at) else at
-        return np.minimum(np.repeat(least, self._sizes), self.stop)
+        found: Int64s = np.minimum(np.repeat(least, self._sizes), self.stop)
+        return found
 
     @property
     def index(self) -> Int64s:
@@ -70,13 +74,11 @@ class Look:
         self._ended = watermark_us >= WATERMARK_MAX_US
         self._now = watermark_us // reach.unit_us
         self._at = units(int64s(rows, TS)[parts.order], reach.unit_us)
-        count = rows.num_rows
-        counted = np.ones(count, dtype=np.int64)
+        self._counted = np.ones(rows.num_rows, dtype=np.bool_)
         if reach.counted is not None:
-            counted = np.asarray(rows.column(reach.counted).to_numpy()).astype(np.int64)[parts.order]
-        self._counts = np.r_[0, np.cumsum(counted)]
-        self._counted = counted.astype(np.bool_)
-        self._over = np.zeros(count, dtype=np.bool_)
+            self._counted = np.asarray(rows.column(reach.counted).to_numpy()).astype(np.bool_)[parts.order]
+        self._counts = np.r_[0, np.cumsum(self._counted)]
+        self._over = np.zeros(rows.num_rows, dtype=np.bool_)
         if reach.ends is not None:
             self._over = int64s(rows, reach.ends)[parts.order] <= watermark_us
 

@@ -38,10 +38,15 @@ class Running(Operator):
         self._table = duck.table(batch)
         self._mine = f"{_PART} IN (SELECT {self._part} FROM {self._feed.name})"
         merged = ", ".join(f"combine_aggr({c.name}) AS {c.name}" for c in node.calls)
-        self._next = (
-            f"SELECT {self._keys}{merged}, {_PART} FROM "
-            f"(SELECT * FROM {self._table} WHERE {self._mine} UNION ALL {batch}) GROUP BY {self._keys}{_PART}"
+        self._next = duck.table(batch)
+        steps = (
+            f"INSERT INTO {self._next} SELECT {self._keys}{merged}, {_PART} FROM "
+            f"(SELECT * FROM {self._table} WHERE {self._mine} UNION ALL {batch}) GROUP BY {self._keys}{_PART}",
+            f"DELETE FROM {self._table} WHERE {self._mine}",
+            f"INSERT INTO {self._table} SELECT * FROM {self._next}",
+            f"DELETE FROM {self._next}",
         )
+        self._merge = [duck.prepare(step) for step in steps]
         sql = self._select(upstream)
         every = duck.schema_of(sql)
         self.schema = every.remove(len(every) - 1)
@@ -71,18 +76,13 @@ class Running(Operator):
             f"FROM {self._table} WHERE {self._mine}"
         )
         over = f"PARTITION BY {quoted(self.node.partition)} " if self.node.partition else ""
-        running, shared = [], []
-        for call in self.node.calls:
-            # row by row, in an order without ties: what a state makes of its rows may depend on theirs
-            order = ", ".join(dict.fromkeys(["__new", *call.order, TS, *(quote(p) for p in self.node.pos)]))
-            frame = f"({over}ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
-            running.append(f"finalize(combine_aggr({call.name}) OVER {frame}) AS {call.name}")
-            peers = f"PARTITION BY {self._keys}__new, {', '.join(call.order)}"
-            frame = f"({peers} ORDER BY {order} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"
-            last = f"last_value({call.name}) OVER {frame}"
-            shared.append(f"{last} AS {call.name}" if call.peers else call.name)
-        every = f"SELECT * REPLACE ({', '.join(running)}) FROM ({rows})"
-        return f"SELECT {ROW}, {', '.join(shared)} FROM ({every}) WHERE __new = 1"
+        # the calls have forms in which no order matters to a state: peers may be combined in any
+        values = ", ".join(
+            f"finalize(combine_aggr({c.name}) OVER ({over}ORDER BY __new, {', '.join(c.order)} "
+            f"{'RANGE' if c.peers else 'ROWS'} UNBOUNDED PRECEDING)) AS {c.name}"
+            for c in self.node.calls
+        )
+        return f"SELECT * FROM (SELECT __new, {ROW}, {values} FROM ({rows})) WHERE __new = 1"
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -96,9 +96,8 @@ class Running(Operator):
         out = self._statement.rows()
         out = out.filter(pa.array(complete[out.column(ROW).to_numpy()])).drop_columns([ROW])
         self._feed.rows = rows.filter(pa.array(complete))
-        self.duck.run(f"CREATE OR REPLACE TEMP TABLE {self._table}_next AS {self._next}")
-        self.duck.run(f"DELETE FROM {self._table} WHERE {self._mine}")  # nothing can fail from here on
-        self.duck.run(f"INSERT INTO {self._table} SELECT * FROM {self._table}_next")
+        for step in self._merge:  # what can fail has been computed already
+            step.run()
         self._peers.keep(rows.drop_columns([ROW]), complete)
         self._forget(delta.watermark_us)
         return Delta(in_order(out, self.node), delta.watermark_us)

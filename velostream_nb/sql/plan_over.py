@@ -8,16 +8,18 @@ answered anew for the partitions that change (`plan_over_changes`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.sql.plan import Carried, Ended, Node, Order, Over, Reach, Running, RunningCall
-from velostream_nb.sql.plan_over_call import RUN, Calls, Partition, Step, in_frame_order, name_of
+from velostream_nb.sql.plan_over_call import RUN, Calls, Step
 from velostream_nb.sql.plan_over_changes import plan_over_changes
 from velostream_nb.sql.plan_over_frame import Ordering
+from velostream_nb.sql.plan_over_function import NUMBERED, in_frame_order, name_of
+from velostream_nb.sql.plan_over_partition import Partition
 from velostream_nb.sql.plan_over_top import RankLimit, rank_limit, top
 from velostream_nb.sql.scope import conjoin, conjuncts, inlined, named, text
 from velostream_nb.sql.spread import retimed
@@ -135,7 +137,7 @@ class _Block:
         return self.limit is not None and window == self.limit.window
 
     def _place(self, window: exp.Window) -> None:
-        partition = self.calls.partition(window)
+        partition = self.calls.extra.partition(window)
         if partition.ends is not None and (partition.fixed or not window.args.get("order")):
             self._place_ended(window, partition)
             return
@@ -152,14 +154,15 @@ class _Block:
         self._place_step(window, step)
 
     def _place_step(self, window: exp.Window, step: Step) -> None:
-        stage = self.stages.setdefault(step.by, _Stage(step.by))
+        by = step.ordering.by
+        stage = self.stages.setdefault(by, _Stage(by))
         stage.strict = stage.strict or step.strict
-        stage.unit_us = max(stage.unit_us, step.unit_us)
+        stage.unit_us = max(stage.unit_us, step.ordering.unit_us)
         result: exp.Expr = named(RUN)
         if step.run is not None:
             result = named(self._run(stage, step.partition, step.run))
-        if step.window is not None:
-            look = _with_run(step.window, result)
+        if step.look is not None:
+            look = _with_run(step.look, result)
             result = named(self._name("__w"))
             stage.looks.append((look, result.name))
             if step.reach is not None and step.reach not in stage.reaches:
@@ -172,8 +175,7 @@ class _Block:
             if (known.call, known.order, known.peers) == (run.call, run.order, run.peers):
                 return known.name
         name = self._name("__r")
-        values = {f: getattr(run, f) for f in run.__dataclass_fields__}
-        runs.append(RunningCall(**{**values, "name": name}))
+        runs.append(replace(run, name=name))
         return name
 
     def _place_ended(self, window: exp.Window, partition: Partition) -> None:
@@ -185,10 +187,10 @@ class _Block:
         written = window.args["order"].expressions if window.args.get("order") else []
         rows = [*(o.copy() for o in written), *Ordering().rows(self.node.pos)]
         copy = window.copy()
-        if kind == "ROWS" or name in ("ROW_NUMBER", "NTILE", "LAG", "LEAD", "FILL"):
+        if kind == "ROWS" or name in NUMBERED:
             copy.set("order", exp.Order(expressions=rows))
         else:
-            copy.set("this", in_frame_order(window.this, name, rows))
+            copy.set("this", in_frame_order(window.this, rows))
         calls = self.ended.setdefault(Partition((), partition.ends, partition.by), [])
         column = self._name("__w")
         calls.append((copy, column))

@@ -8,14 +8,12 @@ from sqlglot import exp
 
 from velostream_nb.sql.plan import Keyed, Node
 from velostream_nb.sql.plan_changes import KEY, ttl_us
-from velostream_nb.sql.plan_over_call import in_frame_order, name_of
+from velostream_nb.sql.plan_over_function import NUMBERED, in_frame_order, name_of
 from velostream_nb.sql.plan_over_top import rank_limit
 from velostream_nb.sql.scope import conjoin, conjuncts, is_column, named, text
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
-
-_NUMBERED = ("ROW_NUMBER", "NTILE", "LAG", "LEAD", "FILL")
 
 
 def plan_over_changes(
@@ -62,10 +60,10 @@ def _settled(tree: exp.Expr, node: Node) -> exp.Expr:
         name, spec = name_of(window.this), window.args.get("spec")
         written = window.args["order"].expressions if window.args.get("order") else []
         order = [*(o.copy() for o in written), *(r.copy() for r in rows)]
-        if name in _NUMBERED or (spec is not None and spec.text("kind").upper() == "ROWS"):
+        if name in NUMBERED or (spec is not None and spec.text("kind").upper() == "ROWS"):
             window.set("order", exp.Order(expressions=order))
         else:
-            window.set("this", in_frame_order(window.this, name, order))
+            window.set("this", in_frame_order(window.this, order))
         return window
 
     return tree.copy().transform(visit, copy=False)

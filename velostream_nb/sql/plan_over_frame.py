@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
 
@@ -19,7 +19,9 @@ from velostream_nb.sql.scope import is_column, named, stream_time, text
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Planner
 
-_EPOCHS = {"EPOCH": 1_000_000, "EPOCH_MS": 1_000, "EPOCH_US": 1, "EPOCH_NS": Fraction(1, 1_000)}
+_EPOCHS = {
+    "EPOCH": Fraction(1_000_000), "EPOCH_MS": Fraction(1_000), "EPOCH_US": Fraction(1), "EPOCH_NS": Fraction(1, 1_000),
+}  # fmt: skip
 """Functions of event time as a number: microseconds of their unit."""
 
 
@@ -57,6 +59,12 @@ class Ordering:
     def peers(self) -> list[exp.Expr]:
         """ORDER BY items that are equal for rows that the order does not tell apart."""
         return [self._item(self._unit()), *(t.copy() for t in self.ties)]
+
+    def frame_order(self, frame: Frame) -> list[exp.Expr]:
+        """ORDER BY items of a RANGE or GROUPS frame; bounds in time count in the units of the key as written."""
+        if frame.kind == "RANGE" and self.key is not None and not self.ties:
+            return [self._item(self.key.copy())]
+        return self.peers()
 
     def _unit(self) -> exp.Expr:
         if self.unit_us == 1:
@@ -106,7 +114,7 @@ def _epoch(key: exp.Expr) -> tuple[Fraction | None, exp.Expr]:
     elif isinstance(key, exp.Func):
         name = text(key).partition("(")[0].upper()
     scale = _EPOCHS.get(name)
-    return (None, key) if scale is None or not isinstance(argument, exp.Expr) else (Fraction(scale), argument)
+    return (None, key) if scale is None or not isinstance(argument, exp.Expr) else (scale, argument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,7 @@ class _Bounds:
         size = length_us(bound)
         return None if size is None else Fraction(size)
 
-    def _refuse(self) -> None:
+    def _refuse(self) -> NoReturn:
         example = f"{self.kind} 20 PRECEDING"
         if self.kind == "RANGE" and self.ordering.scale is None:
             example = "RANGE BETWEEN INTERVAL '5' MINUTE PRECEDING AND CURRENT ROW"

@@ -119,7 +119,8 @@ def _latest(planner: Planner, node: Node, items: Items, rest: list[exp.Expr], li
     items = [(_rank_as(e, one), name) for e, name in items]
     rest = [_rank_as(c, one) for c in rest]
     known = [(e.unnest(), name) for e, name in items]
-    keys, hidden = [], []
+    keys: list[str] = []
+    hidden: Items = []
     for tree in limit.window.args.get("partition_by") or []:
         name = next((n for e, n in known if e == tree.unnest()), None)
         if name is None:

@@ -24,6 +24,7 @@ from velostream_nb.sql.plan_over import has_window, plan_over
 from velostream_nb.sql.plan_sets import distinct, set_operation
 from velostream_nb.sql.plan_subquery import unnest_subqueries
 from velostream_nb.sql.plan_window import annotated, annotation, has_wall_window, is_annotation
+from velostream_nb.sql.rank_filters import ranks_inside
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
 from velostream_nb.sql.statements import Query, StartJob
 
@@ -62,6 +63,7 @@ def plan_view(query: Query, catalog: Catalog, settings: Mapping[str, str]) -> Jo
 def _plan(
     query: Query, catalog: Catalog, settings: Mapping[str, str], options: Mapping[str, str], *, job: bool = True
 ) -> JobPlan:
+    query = replace(query, tree=ranks_inside(query.tree))
     # the first pass finds the columns that are read, the second plans with those alone
     first = Planner(query, catalog, settings, None)
     first.query(query.tree)
