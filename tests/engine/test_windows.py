@@ -263,6 +263,12 @@ CASES: dict[str, tuple[str, str]] = {
         f"WITH a AS (SELECT symbol, {END7} AS window_end, COUNT(*) AS n FROM m GROUP BY ALL) "
         "SELECT window_end, MAX(n) AS n FROM a GROUP BY window_end HAVING MAX(n) > 1",
     ),
+    "change between the windows of a key, in one SELECT": (
+        "SELECT symbol, window_end, SUM(volume) AS v, v - LAG(v) OVER (PARTITION BY symbol ORDER BY window_end) AS d FROM m "
+        "GROUP BY symbol, TUMBLE(timestamp, 7s) QUALIFY d IS NULL OR d > 0",
+        f"SELECT symbol, {END7} AS window_end, SUM(volume) AS v, SUM(volume) - LAG(SUM(volume)) OVER "
+        f"(PARTITION BY symbol ORDER BY {T7}) AS d FROM m GROUP BY symbol, {T7} QUALIFY d IS NULL OR d > 0",
+    ),
     "rows of one instant": (
         "SELECT timestamp, exchange, COUNT(*) AS n FROM m GROUP BY timestamp, exchange",
         "SELECT timestamp, exchange, COUNT(*) AS n FROM m GROUP BY timestamp, exchange",
@@ -455,3 +461,34 @@ def test_duckdb_certifies_before_the_first_row(query):
     with pytest.raises(BindError) as caught:
         JobEngine(plan_of(query, tables())).close()
     assert "__" not in caught.value.message
+
+
+# -- the wall clock -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT COUNT(*) AS n FROM m GROUP BY TUMBLE(wall_clock(), 10s)",
+        "SELECT COUNT(*) AS n FROM TABLE(TUMBLE(TABLE m, DESCRIPTOR(PROCTIME()), INTERVAL '10' SECOND)) "
+        "GROUP BY window_start, window_end",
+        "SELECT COUNT(*) AS n FROM m WINDOW TUMBLING(wall_clock(), 10s)",
+        "SELECT COUNT(*) AS n FROM m GROUP BY HOP(wall_clock(), 5s, 10s)",
+        "SELECT COUNT(*) AS n FROM m GROUP BY SESSION(wall_clock(), 10s)",
+        "SELECT price, window_end FROM HOP(TABLE m, DESCRIPTOR(wall_clock()), 5s, 10s)",
+        "SELECT price, window_end FROM TUMBLE(TABLE m, DESCRIPTOR(wall_clock()), 10s)",
+    ],
+)
+def test_a_window_by_the_wall_clock_reads_the_brokers_time(query):
+    plan = plan_of(query, tables())
+    (source,) = plan.sources
+    assert source.stream.schema.time_column is None
+    assert any("event time of m is the broker's timestamp" in note for note in plan.notes)
+    JobEngine(plan).close()
+
+
+def test_the_wall_clock_beside_a_window_by_event_time_changes_nothing():
+    plan = plan_of(
+        "SELECT window_end, COUNT(*) AS n, wall_clock() AS w FROM m GROUP BY TUMBLE(timestamp, 10s)", tables()
+    )
+    assert plan.sources[0].stream.schema.time_column == "timestamp"

@@ -98,9 +98,11 @@ class _Aggregation:
         bound = [e for e, _ in self.items] + conditions + qualify
         if not self.over.called and not self.over.starts:
             self._refuse_window_columns(bound)
-        items = [(self._rewrite(e), name) for e, name in self.items]
+        # window functions may name other items, which are aggregates: they stand for what is computed below
+        named_items = [(inlined(e, self.items) if has_window(e) else e, name) for e, name in self.items]
+        items = [(self._rewrite(e), name) for e, name in named_items]
         conditions = [self._rewrite(c) for c in conditions]
-        qualify = [self._rewrite(q) for q in qualify]
+        qualify = [self._rewrite(inlined(q, self.items)) for q in qualify]
         node = retimed(self.planner.filtered(self.node, where), self.over.by)
         aggregated = self._node(node, [e for e, _ in items])
         for expression in (*(e for e, _ in items), *conditions, *qualify):

@@ -180,7 +180,12 @@ def _duration(node: exp.Expr, call: exp.Expr, name: str, source: str) -> int:
         )
     # an INTERVAL's unit may be in any case; only the shorthand 5M is ambiguous
     text = node.name if isinstance(node, exp.Literal) else to_duckdb(node).lower()
-    return parse_duration_us(text, place=node_place(node, source) or node_place(call, source))
+    try:
+        return parse_duration_us(text, place=node_place(node, source) or node_place(call, source))
+    except ParseError as error:
+        if "no fixed length" in error.message:
+            error.hint = "for windows of the calendar write GROUP BY date_trunc('month', ts); else days, such as 30d"
+        raise
 
 
 def _is_duration(node: exp.Expr) -> bool:
