@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from velostream_nb.codecs.intervals import iso_interval
+from velostream_nb.core.intervals import iso_interval
 
 _EXACT = Context(prec=80)
 

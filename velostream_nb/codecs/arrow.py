@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.assemble import assemble, wanted_fields
 from velostream_nb.codecs.columns import cast_column
 from velostream_nb.codecs.json_encode import encode_rows
-from velostream_nb.codecs.values import Misfit
+from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import FAULT, OP, RAW, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import declared_type, normal_type

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Misfit, TooNarrow, out_of_range
+from velostream_nb.codecs.times import MAX_TIME_MS, MIN_TIME_MS
+from velostream_nb.codecs.verdicts import Misfit, TooNarrow, out_of_range
 from velostream_nb.codecs.widen import common_type
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, pack_position

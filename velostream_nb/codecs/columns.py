@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.values import MAX_TIME_MS, MIN_TIME_MS, Convert, Misfit, converter
+from velostream_nb.codecs.times import MAX_TIME_MS, MIN_TIME_MS
+from velostream_nb.codecs.values import converter
+from velostream_nb.codecs.verdicts import Convert, Misfit
 from velostream_nb.core.types import TIMESTAMP, enum_values, normal_type
 
 REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, UnicodeError)

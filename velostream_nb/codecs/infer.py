@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.arrow import user_columns
 from velostream_nb.codecs.columns import REFUSALS, plain, times_from_text
 from velostream_nb.codecs.json_plan import read_any
-from velostream_nb.codecs.values import Misfit
+from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.codecs.widen import common_type, known_type
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import HIDDEN, TEXT_CELLS

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.codecs.columns import REFUSALS, convert_each, times_from_ms
-from velostream_nb.codecs.values import Misfit, TooNarrow, converter
+from velostream_nb.codecs.values import converter
+from velostream_nb.codecs.verdicts import Misfit, TooNarrow
 from velostream_nb.codecs.widen import common_type, widened_schema
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import FAULT, HIDDEN, RAW, Payload

@@ -20,7 +20,7 @@ from velostream_nb.codecs.assemble import assemble, wanted_fields
 from velostream_nb.codecs.infer import Seen, look_at_json, look_at_typed
 from velostream_nb.codecs.json_encode import encode_rows
 from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_for
-from velostream_nb.codecs.values import Misfit
+from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import FAULT, RAW, Decoded, Lines, RecordSet
 from velostream_nb.core.schema import StreamSchema
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.columns import plain
-from velostream_nb.codecs.intervals import iso_interval
-from velostream_nb.codecs.values import to_epoch_us
+from velostream_nb.codecs.times import to_epoch_us
+from velostream_nb.core.intervals import iso_interval
 from velostream_nb.core.records import HIDDEN
 from velostream_nb.core.types import normal_type
 

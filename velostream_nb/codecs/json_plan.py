@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.columns import REFUSALS, all_spell, convert_each, times_from_ms, times_from_text
-from velostream_nb.codecs.values import Convert, Misfit, converter
+from velostream_nb.codecs.values import converter
+from velostream_nb.codecs.verdicts import Convert, Misfit
 from velostream_nb.core.types import declared_type, normal_type
 
 Fill: TypeAlias = Callable[[Sequence[Any], Callable[[Any], Any]], pa.Array]

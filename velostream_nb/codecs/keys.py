@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from velostream_nb.codecs.json_encode import column_texts
 from velostream_nb.codecs.json_plan import read_any
-from velostream_nb.codecs.values import Misfit, converter
+from velostream_nb.codecs.values import converter
+from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.types import declared_type, field_type, normal_type
 

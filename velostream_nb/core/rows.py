@@ -10,12 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.intervals import iso_interval
+
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
     """One dict a row, ready for `json.dumps`.
 
     Timestamps are epoch milliseconds, as in records. What JSON has no word for is null (NaN, infinity), a number
-    (decimals), hexadecimal text (bytes) or ISO text (dates, times).
+    (decimals; text where that would lose digits), hexadecimal text (bytes) or ISO text (dates, times, intervals).
     """
     columns = [_whole_ms(column) for column in table.columns]
     plain = pa.table(columns, names=[str(i) for i in range(len(columns))])  # names may repeat in a query's result
@@ -38,11 +40,21 @@ def _plain(value: Any) -> Any:
         case timedelta():
             return value / timedelta(milliseconds=1)
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return _number(value)
         case bytes():
             return value.hex()
+        case pa.MonthDayNano():
+            return iso_interval(value)
         case list() | tuple():
             return [_plain(item) for item in value]
         case dict():
             return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def _number(value: Decimal) -> int | float | str:
+    """A whole number as int, another one as float where that has all its digits, else its text."""
+    if value == value.to_integral_value():
+        return int(value)
+    real = float(value)
+    return real if Decimal(repr(real)) == value else f"{value:f}".rstrip("0")

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -142,6 +143,8 @@ def _tagged(value: Any) -> Any:
             return {_TAG: "decimal", "value": str(value)}
         case bytes() | bytearray():
             return {_TAG: "bytes", "value": value.hex()}
+        case UUID():
+            return str(value)
         case Mapping():
             return dict(value)
     if hasattr(value, "tolist"):  # numpy's scalars and arrays

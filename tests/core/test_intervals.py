@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velostream_nb.codecs.intervals import iso_interval, read_interval
+from velostream_nb.core.intervals import iso_interval, read_interval
 
 
 @pytest.mark.parametrize(
