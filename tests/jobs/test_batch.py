@@ -138,10 +138,16 @@ def test_a_job_that_fails_leaves_the_others_their_answers(tmp_path: Path) -> Non
         (APP, {"trades": "t.jsonl"}, {"dearr": "x.jsonl"}, ConfigError, "no job writes 'dearr'"),
         (APP, {"trades": "t.jsonl"}, {"dear": "no/such/folder.jsonl"}, ConfigError, "no folder"),
         ("START JOB j AS SELECT x FROM nothing", {"trades": "t.jsonl"}, {}, BindError, "unknown stream or topic"),
-        ("SELECT 1", {"trades": "t.jsonl"}, {}, UnsupportedError, "not PULL"),
+        ("SELECT 1", {"trades": "t.jsonl"}, {}, UnsupportedError, "takes no SELECT"),
         ("SET join.within = '2s'", {"trades": "t.jsonl"}, {}, UnsupportedError, "starts no job"),
         ("INSERT INTO q SELECT x FROM trades", {"trades": "t.jsonl", "q": "t.jsonl"}, {}, BindError, "x"),
-        ("INSERT INTO q SELECT price, timestamp FROM trades", {"trades": "t.jsonl", "q": "t.jsonl"}, {}, ConfigError, "a source"),
+        (
+            "INSERT INTO q SELECT price, timestamp FROM trades",
+            {"trades": "t.jsonl", "q": "t.jsonl"},
+            {},
+            ConfigError,
+            "a source",
+        ),
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_written(
@@ -174,3 +180,26 @@ def test_parameters_and_settings_reach_the_jobs(tmp_path: Path) -> None:
     app = "SET watermark.delay = '2s'; START JOB j AS SELECT symbol, price FROM trades WHERE price >= $least"
     run_files(app, {"trades": source}, {"j": tmp_path / "j.jsonl"}, params={"least": 15})
     assert [row["price"] for row in read_lines(tmp_path / "j.jsonl")] == [15.0, 16.0, 17.0, 18.0, 19.0]
+
+
+def test_an_application_with_tables_views_and_rows_of_its_own(tmp_path: Path) -> None:
+    rows = [{"symbol": "ABC"[i % 3], "trader": f"T{i % 2}", "qty": i, "timestamp": 1_000 * i} for i in range(30)]
+    source = write_lines(tmp_path / "trades.jsonl", rows)
+    (tmp_path / "sectors.csv").write_text("symbol,sector\nA,tech\nB,bank\n")
+    text = f"""
+        CREATE STREAM trades (symbol VARCHAR, trader VARCHAR, qty BIGINT, timestamp TIMESTAMP);
+        CREATE TABLE limits (trader VARCHAR, most BIGINT, PRIMARY KEY (trader)) WITH ('topic' = 'limits_v1');
+        INSERT INTO limits VALUES ('T0', 10), ('T1', 20);
+        CREATE TABLE sectors (PRIMARY KEY (symbol)) FROM '{tmp_path / "sectors.csv"}';
+        CREATE VIEW big AS SELECT t.*, most FROM trades t JOIN limits l USING (trader) WHERE qty > most;
+        START JOB breaches AS SELECT b.trader, s.sector, b.qty FROM big b LEFT JOIN sectors s ON b.symbol = s.symbol;
+    """
+    out = tmp_path / "breaches.jsonl"
+    run_files(text, {"trades": source}, sinks={"breaches": out})
+    sectors = {"A": "tech", "B": "bank"}
+    wanted = [
+        {"trader": r["trader"], "sector": sectors.get(str(r["symbol"])), "qty": r["qty"]}
+        for r in rows
+        if int(str(r["qty"])) > {"T0": 10, "T1": 20}[str(r["trader"])]
+    ]
+    assert read_lines(out) == wanted

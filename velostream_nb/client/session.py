@@ -71,7 +71,7 @@ class RemoteSession:
         *,
         params: Mapping[str, object] | None = None,
         timeout: float | None = None,
-        given_up: Callable[[], bool] | None = None,
+        given_up: Callable[[], bool] | None = None,  # noqa: ARG002  (of the contract; see below)
         **named: object,
     ) -> list[Result]:
         """Run one or many statements in order; the first error stops the rest. Returns one result a statement.
@@ -88,8 +88,15 @@ class RemoteSession:
             answer = self._http.post("/sql", accept=BUNDLE, content=_content(body), kind=ROWS, timeout=None)
         return unpack_results(answer.content)
 
-    def query(self, text: str, *, params: Mapping[str, object] | None = None, timeout: float | None = None) -> pa.Table:
-        """The rows of a bare SELECT over what is retained, as of one tick. Arguments as for `sql`."""
+    def query(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        given_up: Callable[[], bool] | None = None,  # noqa: ARG002  (of the contract; see below)
+    ) -> pa.Table:
+        """The rows of a bare SELECT over what is retained, as of one tick. Arguments as for `sql`; see there."""
         body = {"text": text, "params": dict(params or {}), "timeout": timeout}
         with functions_stay_here():
             answer = self._http.post("/query", accept=ARROW, content=_content(body), kind=ROWS, timeout=None)

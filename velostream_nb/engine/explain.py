@@ -197,7 +197,10 @@ _TITLES: Mapping[type[plans.Node], str] = {
     plans.Project: "select",
     plans.Order: "order by time",
     plans.Running: "running aggregate",
+    plans.Carried: "running aggregate",
     plans.Over: "window functions",
+    plans.Ended: "window functions",
+    plans.OneRowJoin: "join with one row",
     plans.WindowAggregate: "window",
     plans.SessionAggregate: "session window",
     plans.WindowChanges: "window",
@@ -241,9 +244,11 @@ def _bound(node: plans.Node) -> str:
             return "grows with its groups; 'state.ttl' bounds it"
         case plans.Keyed():
             return "grows with its inputs; 'state.ttl' bounds it"
+        case plans.Running(ends=ends) if ends is not None:
+            return "until the watermark ends their partition"
         case plans.Running() | plans.Latest() | plans.Table() | plans.TableJoin() | plans.TopN():
             return "grows with its keys"
-        case plans.Over(keeps=keeps) if any(partition for partition, _ in keeps):
+        case plans.Over(reaches=reaches) if any(reach.partition and reach.ends is None for reach in reaches):
             return "grows with its keys"
     return ""
 

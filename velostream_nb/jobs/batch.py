@@ -30,7 +30,9 @@ from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_COLUMNS
 from velostream_nb.sinks.files import FileSink
 from velostream_nb.sql.parse import parse
-from velostream_nb.sql.statements import CreateStream, SetOption, StartJob
+from velostream_nb.sql.statements import CreateStream, CreateView, InsertRows, LoadTable, SetOption, StartJob
+
+_TAKEN = (CreateStream, LoadTable, CreateView, InsertRows, SetOption, StartJob)
 
 BATCH_ROWS = 50_000
 """Records of a source in one tick unless told otherwise."""
@@ -166,17 +168,21 @@ class _Run:
         looker = Looker(self._broker, codec, self._catalog)
         self._executor = Executor(self._broker, self._catalog, looker, self._ticker, lambda: inline, clock)
         self._if_any: set[str] = set()
+        self._inserted: set[str] = set()
 
     def start(self, text: str, params: Mapping[str, object]) -> None:
         """Start every job of the text, before the first tick."""
         statements = parse(text, params=params or None).statements
         for statement in statements:
-            if not isinstance(statement, CreateStream | SetOption | StartJob):
+            if not isinstance(statement, _TAKEN):
                 raise UnsupportedError(
-                    f"a run over files takes streams and jobs, not {type(statement).__name__.upper()}",
-                    hint="CREATE STREAM, SET, START JOB … AS SELECT, INSERT INTO … SELECT",
+                    f"a run over files declares and starts; it takes no {statement.text.split()[0].upper()}",
+                    hint="CREATE STREAM, TABLE or VIEW, SET, START JOB … AS SELECT, INSERT INTO",
                     place=statement.place,
                 )
+        named = {s.name.lower(): s.options.get("topic", s.name) for s in statements if isinstance(s, CreateStream)}
+        self._inserted = {named.get(s.name.lower(), s.name) for s in statements if isinstance(s, InsertRows)}
+        self._broker.between = set(self._inserted)
         self._executor.run(text, params)
         specs = [job.spec for job in self._jobs()]
         if not specs:
@@ -188,7 +194,7 @@ class _Run:
             self._ticker.restart(job)
 
     def _check_inputs(self, specs: Sequence[JobSpec]) -> None:
-        made = {spec.output for spec in specs}
+        made = {spec.output for spec in specs} | self._inserted
         for spec in specs:
             if spec.output in self._sources:
                 raise ConfigError(
@@ -212,7 +218,7 @@ class _Run:
                 wanted = self._broker.wanted.setdefault(topic, set())
                 wanted.update(source.columns, () if timed is None else (timed,))
         read = {topic for spec in specs for topic in spec.inputs}
-        self._broker.between = {spec.output for spec in specs} & read
+        self._broker.between = ({spec.output for spec in specs} | self._inserted) & read
 
     def open_sinks(self, sinks: dict[str, str | Path], sink_dir: Path | None) -> None:
         """Open a file for every output that is wanted. ConfigError for a sink that no job writes."""

@@ -248,8 +248,13 @@ class Catalog:
         except SchemaError as error:
             raise BindError(error.message, hint=error.hint) from error
 
+    def names(self) -> list[str]:
+        """Every name that FROM may use, for hints."""
+        declared = [info.name for info in self.declared()] + [view.name for view in self.views()]
+        return declared + [topic.name for topic in self._broker.topics()]
+
     def _hint(self, name: str) -> str:
-        known = [info.name for info in (*self.declared(), *self.views(), *self._broker.topics())]
+        known = self.names()
         create = f"declare it: CREATE STREAM {name} (…), or produce its first records"
         near = did_you_mean(name, known)
         return f"{near} Or {create}" if near else create

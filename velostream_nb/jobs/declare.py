@@ -66,8 +66,8 @@ class Declarations:
         if kind is None:
             if statement.if_exists:
                 return Result("message", f"there is no {statement.kind} {name}")
-            known = [x.name for x in (*self._catalog.declared(), *self._catalog.views(), *self._broker.topics())]
-            raise UnknownTopicError(f"unknown {statement.kind} {name!r}", hint=did_you_mean(name, known))
+            hint = did_you_mean(name, self._catalog.names())
+            raise UnknownTopicError(f"unknown {statement.kind} {name!r}", hint=hint)
         if kind not in (statement.kind, "topic"):
             raise UnsupportedError(
                 f"{name} is a {kind}, not a {statement.kind}",

@@ -80,6 +80,7 @@ STREAMING_FUNCTIONS = (
     ("WINDOW TUMBLING(ts, 1m)", "the same as TUMBLE, as a clause after GROUP BY"),
     ("WINDOW SLIDING(ts, 5m, 1m)", "the same as HOP, size first, as a clause after GROUP BY"),
     ("timestamp()", "the stream's time; WHERE ts >= timestamp() - INTERVAL … is a hopping window"),
+    ("wall_clock()", "the wall's time, one value a tick"),
     ("ASOF JOIN", "for each row the newest row of the other stream at or before it"),
     ("LAG, LEAD, agg() OVER (…)", "window functions, also in WHERE; ordered by event time"),
     ("every scalar and aggregate of DuckDB", "see duckdb.org/docs/sql/functions"),

@@ -67,16 +67,15 @@ def constant_sql(tree: exp.Expr, source: str, now_us: int) -> str:
             f"write text in single quotes: '{column.name}'" if quoted else "write a value, or an expression of values"
         )
         raise BindError(
-            f"{column.name!r} is a column, and there is no row here", hint=hint, place=_place(column, source)
+            f"{column.name!r} is a column, and there is no row here", hint=hint, place=node_place(column, source)
         )
     for query in tree.find_all(exp.Query):
         raise UnsupportedError(
-            "a query cannot stand here", hint="write a value", place=_place(query, source) or _place(tree, source)
+            "a query cannot stand here",
+            hint="write a value",
+            place=node_place(query, source) or node_place(tree, source),
         )
-    return str(_at(tree.copy(), now_us).sql(dialect="duckdb"))
-
-
-_place = node_place
+    return str(_set_present(tree.copy(), now_us).sql(dialect="duckdb"))
 
 
 def _runnable(query: Query, views: Mapping[str, str], now_us: int) -> exp.Query:
@@ -94,7 +93,8 @@ def _runnable(query: Query, views: Mapping[str, str], now_us: int) -> exp.Query:
     for select in list(tree.find_all(exp.Select)):
         windows_as_rows(select, query.source)
         _filter_after_windows(select)
-    return _at(tree, now_us)
+    _set_present(tree, now_us)
+    return tree
 
 
 def _filter_after_windows(select: exp.Select) -> None:
@@ -108,11 +108,13 @@ def _filter_after_windows(select: exp.Select) -> None:
     select.set("qualify", exp.Qualify(this=condition))
 
 
-def _at(tree: exp.Query | exp.Expr, now_us: int) -> exp.Query:
-    """The present as a value."""
+def _set_present(tree: exp.Expr, now_us: int) -> exp.Expr:
+    """The present as a value, in place; gives the tree, or what stands in its place."""
     now = exp.Anonymous(this="make_timestamp", expressions=[exp.Literal.number(now_us)])
-
-    def rewrite(node: exp.Expr) -> exp.Expr:
-        return now.copy() if isinstance(node, exp.Anonymous) and node.name.upper() in (NOW, WALL) else node
-
-    return tree.transform(rewrite, copy=False)  # type: ignore[no-any-return]  # the same kind of tree
+    for node in list(tree.find_all(exp.Anonymous)):
+        if node.name.upper() in (NOW, WALL):
+            new = now.copy()
+            if node is tree:
+                return new
+            node.replace(new)
+    return tree

@@ -24,14 +24,14 @@ def windows_as_rows(select: exp.Select, source: str) -> None:
     for item in [n for n in own_nodes(select) if isinstance(n, exp.Table) and is_annotation(n)]:
         item.replace(_annotated(item, source))
     group = select.args.get("group")
-    calls = [item for item in group.expressions if is_window_call(item)] if group is not None else []
-    for call in calls:
+    if group is None:
+        return
+    for call in [item for item in group.expressions if is_window_call(item)]:
         window, time = _read(call, source)
         select.append("joins", exp.Join(this=_windows_of(window, time), kind="CROSS"))
         _qualify(select)
         columns = [exp.column(name, table=_ALIAS) for name in _OWN.values()]
-        others = [item for item in group.expressions if item is not call]
-        group.set("expressions", [*columns, *others])
+        group.set("expressions", [*columns, *(item for item in group.expressions if item is not call)])
 
 
 def _read(call: exp.Anonymous, source: str) -> tuple[Window, exp.Expr]:
@@ -85,7 +85,7 @@ def _windows_of(window: Window, time: exp.Expr) -> exp.Expr:
             f"SELECT make_timestamp(s) AS __start, make_timestamp(s + {window.size_us}) AS __end "
             f"FROM (SELECT unnest({starts}) AS s)"
         )
-    parsed = exp.maybe_parse(body, dialect="duckdb")
+    parsed: exp.Expr = exp.maybe_parse(body, dialect="duckdb")
     return exp.Lateral(this=exp.Subquery(this=parsed), alias=exp.TableAlias(this=exp.to_identifier(_ALIAS)))
 
 

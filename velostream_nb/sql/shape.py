@@ -7,8 +7,8 @@ holds, or what it has written, would belong to neither value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 
 import sqlglot
 from sqlglot import exp
@@ -33,8 +33,9 @@ _WHAT = {  # those that say most come first
     "keys": "what rows are grouped by",
     "partition": "what rows are partitioned by",
     "reaches": "how far a frame reaches",
-    "keep_us": "how far back a frame or a late row reaches",
-    "windows": "the frame of a window function",
+    "keep_us": "how long a window takes late rows",
+    "windows": "what a window function has computed",
+    "ends": "when a partition ends",
     "low_us": "the bound of a join",
     "high_us": "the bound of a join",
     "equal": "what a join compares",
@@ -83,8 +84,6 @@ def _may_differ(node: Node, name: str, new: object) -> bool:
         return True
     if name == "condition" and isinstance(node, plans.IntervalJoin) and node.kind != "inner":
         return False
-    if name == "condition" and isinstance(node, plans.TopN):
-        return False
     if name in _FREE.get(type(node), ()) and not node.changes:
         return name != "items" or _names(old) == _names(new)
     if name == "aggregates" and isinstance(old, tuple) and isinstance(new, tuple):
@@ -100,8 +99,10 @@ def _names(items: object) -> list[str]:
 
 
 def _same_running(old: plans.RunningCall, new: plans.RunningCall) -> bool:
-    same = (old.name, old.kind, old.order, old.peers) == (new.name, new.kind, new.order, new.peers)
-    return same and _same_call(old.call, new.call)
+    if replace(old, call="", argument="", where="") != replace(new, call="", argument="", where=""):
+        return False
+    texts = ((old.call, new.call), (old.argument, new.argument), (old.where, new.where))
+    return all(bool(one) == bool(other) and (not one or _same_call(one, other)) for one, other in texts)
 
 
 def _same_call(old: str, new: str) -> bool:
@@ -114,14 +115,15 @@ def _same_call(old: str, new: str) -> bool:
 
 
 def _outline(call: str) -> str:
+    """The SQL with a mark for every constant that is none of an aggregate's own arguments."""
     tree = sqlglot.parse_one(call, dialect="duckdb")
     own: set[int] = set()
-    for function in tree.find_all(exp.Func):
+    for function in tree.find_all(exp.AggFunc, exp.Anonymous, exp.AnonymousAggFunc):
         parts = [part for value in function.args.values() for part in (value if isinstance(value, list) else [value])]
         direct = [part for part in parts if isinstance(part, exp.Literal | exp.Array)]
         own |= {id(literal) for part in direct for literal in part.find_all(exp.Literal)}
 
-    def blank(inside: Callable[[exp.Expr], bool]) -> Callable[[exp.Expr], exp.Expr]:
-        return lambda node: exp.Placeholder() if isinstance(node, exp.Literal) and inside(node) else node
+    def blank(node: exp.Expr) -> exp.Expr:
+        return exp.Placeholder() if isinstance(node, exp.Literal) and id(node) not in own else node
 
-    return str(tree.transform(blank(lambda node: id(node) not in own), copy=False).sql(dialect="duckdb"))
+    return str(tree.transform(blank, copy=False).sql(dialect="duckdb"))
