@@ -168,7 +168,8 @@ def aggregate(draw: Draw, columns: Columns, unique: str | None) -> tuple[str, st
     elif shape == 13 and unique:
         call, gives = f"{draw.pick(['FIRST', 'LAST'])}({arg} ORDER BY {unique})", kind
     elif shape == 14:
-        call, gives = f"MEDIAN({number})", FLOAT
+        # of a HUGEINT it is not DuckDB's yet: see test_known.py
+        call, gives = f"MEDIAN(CAST({number} AS DOUBLE))", FLOAT
     elif shape == 15:
         call, gives = f"ROUND(STDDEV({expression(draw, columns, INT, 0)}), 3)", FLOAT
     if draw.chance(20):

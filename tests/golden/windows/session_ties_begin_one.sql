@@ -1,4 +1,4 @@
--- construct: session window
+-- construct: SESSION
 -- Many rows of one time begin a session: they begin one, whatever order a sort leaves them in.
 CREATE STREAM r (id BIGINT, g INTEGER, ts TIMESTAMP) WITH ('watermark.delay' = '3s');
 START JOB j AS SELECT g, window_start, window_end, FIRST(id ORDER BY id) AS first, LIST(id ORDER BY id) AS ids

@@ -1,4 +1,4 @@
--- construct: hop window
+-- construct: HOP
 CREATE STREAM trades (symbol VARCHAR, qty BIGINT, timestamp TIMESTAMP) WITH ('watermark.delay' = '2s');
 START JOB volume AS
 SELECT symbol, window_end, SUM(qty) AS qty FROM trades
