@@ -269,6 +269,8 @@ def _common_type(left: pa.Field, right: pa.Field) -> pa.DataType:
     if all(pa.types.is_integer(t) for t in (one, other)):
         unsigned = any(pa.types.is_uint64(t) for t in (one, other))
         return pa.decimal128(38, 0) if unsigned else pa.int64()
+    if all(pa.types.is_integer(t) or pa.types.is_decimal(t) for t in (one, other)):  # a sum of integers is HUGEINT
+        return pa.decimal128(38, max(t.scale for t in (one, other) if pa.types.is_decimal(t)))
     raise BindError(
         f"a join for the row in force compares {left.name} ({one}) with {right.name} ({other})",
         hint="give both the same type with CAST in ON",
