@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 
 class Changelog:
     """The rows that stand, by key; under one key when rows have none.
@@ -65,5 +67,13 @@ class Changelog:
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    # -0.0 equals 0.0 in SQL, so that either may stand for a key
-    return repr(sorted((name, value + 0.0 if isinstance(value, float) else value) for name, value in row.items()))
+    return repr(sorted((name, _alike(value)) for name, value in row.items()))
+
+
+def _alike(value: Any) -> Any:
+    """The same for values that are equal in SQL, so that any of them may stand for a key."""
+    if isinstance(value, float):
+        return value + 0.0  # -0.0
+    if isinstance(value, pa.MonthDayNano):
+        return "interval", ((value.months * 30 + value.days) * 86_400 * 10**9 + value.nanoseconds) // 1_000
+    return value
