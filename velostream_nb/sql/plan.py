@@ -440,6 +440,28 @@ class Keyed(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class OneRowJoin(Node):
+    """A join with a changelog that has one row at most, on the right: what a scalar subquery becomes.
+
+    A row of the left side is looked at when it comes, and again when that one row changes.
+
+    Attributes:
+        kind: 'inner', 'left', 'semi' or 'anti'.
+        condition: over output names, 'TRUE' for none.
+        before: the same, the right side's columns called ``<name> before``.
+        left_columns, right_columns: (input column, output column).
+        ttl_us: left rows older than so long (in event time, at arrival) are looked at no more; None: never.
+    """
+
+    kind: str
+    condition: str
+    before: str
+    left_columns: tuple[tuple[str, str], ...]
+    right_columns: tuple[tuple[str, str], ...]
+    ttl_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TopN(Node):
     """Rows of an append-only input that satisfy a rank condition, as a changelog: a row that fell out never returns.
 
