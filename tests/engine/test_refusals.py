@@ -22,11 +22,10 @@ REFUSED = {
     "SELECT price FROM market_data ORDER BY price": ("ORDER BY", "sort"),
     "SELECT price FROM market_data LIMIT 5": ("LIMIT", "EMIT CHANGES LIMIT"),
     "SELECT DISTINCT symbol FROM market_data": ("DISTINCT", "ROW_NUMBER"),
-    "SELECT LEAD(price) OVER (ORDER BY timestamp) AS p FROM market_data": ("LEAD", "LAG"),
     "SELECT LAG(price) OVER (ORDER BY price) AS p FROM market_data": ("ordered by event time", "timestamp"),
-    "SELECT LAG(price) OVER (ORDER BY timestamp DESC) AS p FROM market_data": ("future", "ascending"),
-    "SELECT RANK() OVER (ORDER BY timestamp) AS p FROM market_data": ("RANK", "ROW_NUMBER"),
-    "SELECT SUM(price) OVER (ORDER BY timestamp ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING) AS s FROM market_data": (
+    "SELECT SUM(price) OVER (ORDER BY timestamp DESC) AS p FROM market_data": ("future", "ascending"),
+    "SELECT RANK() OVER (ORDER BY price) AS p FROM market_data": ("ordered by event time", "ROW_NUMBER"),
+    "SELECT SUM(price) OVER (ORDER BY timestamp ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS s FROM market_data": (
         "FOLLOWING",
         "CURRENT ROW",
     ),

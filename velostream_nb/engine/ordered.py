@@ -21,8 +21,13 @@ def in_order(rows: pa.Table, node: plan.Node) -> pa.Table:
 
 
 def units(ts: Int64s, unit_us: int) -> Int64s:
-    """Event times as numbers of their unit."""
-    return ts if unit_us == 1 else ts // unit_us
+    """Event times as numbers of their unit, rounded as DuckDB's epoch_ms does."""
+    return ts if unit_us == 1 else (ts + unit_us // 2) // unit_us
+
+
+def unit_of(at_us: int, unit_us: int) -> int:
+    """`units` of one time."""
+    return (at_us + unit_us // 2) // unit_us
 
 
 class Peers:
@@ -41,7 +46,7 @@ class Peers:
         if not self._node.strict or watermark_us >= WATERMARK_MAX_US:
             return np.ones(rows.num_rows, dtype=np.bool_)
         unit_us = self._node.unit_us
-        done: npt.NDArray[np.bool_] = units(int64s(rows, TS), unit_us) < watermark_us // unit_us
+        done: npt.NDArray[np.bool_] = units(int64s(rows, TS), unit_us) < unit_of(watermark_us, unit_us)
         return done
 
     def keep(self, rows: pa.Table, complete: npt.NDArray[np.bool_]) -> None:
@@ -78,7 +83,8 @@ class Order(Operator):
         watermark_us = delta.watermark_us
         wait = (self.node.strict or delta.many) and watermark_us < WATERMARK_MAX_US
         if wait and self.node.strict:
-            watermark_us -= watermark_us % self.node.unit_us
+            unit_us = self.node.unit_us
+            watermark_us = unit_of(watermark_us, unit_us) * unit_us - unit_us // 2
         return int(np.searchsorted(ts, watermark_us, side="left" if wait else "right"))
 
     def describe(self) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import Int64s, codes_of, int64s
-from velostream_nb.engine.ordered import units
+from velostream_nb.engine.ordered import unit_of, units
 from velostream_nb.sql.plan import Reach
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -72,7 +72,7 @@ class Look:
         self.reach = reach
         self.parts = parts
         self._ended = watermark_us >= WATERMARK_MAX_US
-        self._now = watermark_us // reach.unit_us
+        self._now = unit_of(watermark_us, reach.unit_us)
         self._at = units(int64s(rows, TS)[parts.order], reach.unit_us)
         self._counted = np.ones(rows.num_rows, dtype=np.bool_)
         if reach.counted is not None:

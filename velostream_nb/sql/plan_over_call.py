@@ -23,6 +23,7 @@ from velostream_nb.sql.plan_over_function import (
     ignores_nulls,
     in_frame_order,
     name_of,
+    plain,
     whole_number,
 )
 from velostream_nb.sql.plan_over_partition import Extra, Partition
@@ -112,7 +113,7 @@ class Calls:
         else:
             step = self._framed(replace(asked, frame=frame_of(self.planner, window, asked.ordering)))
         if not asked.ordering.given:
-            what = "LAG" if asked.name == "LAG" else text(window.this)
+            what = "LAG" if asked.name == "LAG" else plain(window.this)
             how = "is the running value up to each row" if step.run is not None else "follows event time"
             self.planner.note(f"{what} OVER without ORDER BY {how}")
         return step
@@ -126,7 +127,7 @@ class Calls:
         return ordering
 
     def _refuse_order(self, order: exp.Expr) -> NoReturn:
-        written = text(order).removeprefix("ORDER BY").strip()
+        written = plain(order).removeprefix("ORDER BY").strip()
         time = next((c for c, lag in self.node.time.items() if lag == 0), next(iter(self.node.time), "timestamp()"))
         self.planner.refuse(
             f"OVER (ORDER BY {written}) cannot be incremental: a stream is ordered by event time",
@@ -252,13 +253,13 @@ class Calls:
         return frame
 
     def _run(self, asked: _Asked, order: tuple[str, ...], peers: bool) -> RunningCall:
-        plain = folded(asked.function)
-        if plain is not None:
-            return RunningCall("", text(asked.function), asked.name.lower(), order, peers, *plain)
+        parts = folded(asked.function)
+        if parts is not None:
+            return RunningCall("", text(asked.function), asked.name.lower(), order, peers, *parts)
         call, mergeable = ordered_call(asked.function, self.node.pos)
         if not mergeable or asked.name in HOARDERS:
             self.planner.refuse(
-                f"{text(asked.function)} over an unbounded history would remember every value",
+                f"{plain(asked.function)} over an unbounded history would remember every value",
                 "aggregate over a window (GROUP BY …, TUMBLE(…)), or bound the frame with ROWS n PRECEDING",
                 asked.window,
             )
@@ -299,7 +300,7 @@ class Calls:
 
     def _refuse_future(self, asked: _Asked) -> NoReturn:
         self.planner.refuse(
-            f"{text(asked.function)} OVER (ORDER BY … DESC) would look into the future",
+            f"{plain(asked.function)} OVER (ORDER BY … DESC) would look into the future",
             "order by event time ascending; for the newest n rows per key: "
             "QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) <= n, alone",
             asked.window.args["order"].expressions[0],
@@ -307,7 +308,7 @@ class Calls:
 
     def _refuse_unending(self, asked: _Asked) -> NoReturn:
         self.planner.refuse(
-            f"{text(asked.function)} over a frame to UNBOUNDED FOLLOWING would wait for the end of the stream",
+            f"{plain(asked.function)} over a frame to UNBOUNDED FOLLOWING would wait for the end of the stream",
             "end the frame at CURRENT ROW or n FOLLOWING, or PARTITION BY something that ends, such as window_end",
             asked.window,
         )

@@ -69,7 +69,9 @@ class Ordering:
     def _unit(self) -> exp.Expr:
         if self.unit_us == 1:
             return named(TS)
-        return exp.paren(exp.IntDiv(this=named(TS), expression=exp.Literal.number(self.unit_us)))
+        # rounded, as epoch_ms() rounds
+        middle = exp.Add(this=named(TS), expression=exp.Literal.number(self.unit_us // 2))
+        return exp.paren(exp.IntDiv(this=exp.paren(middle), expression=exp.Literal.number(self.unit_us)))
 
     def _item(self, key: exp.Expr) -> exp.Expr:
         return exp.Ordered(this=key, desc=True) if self.desc else exp.Ordered(this=key)

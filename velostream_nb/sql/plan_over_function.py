@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from velostream_nb.sql.scope import text
@@ -88,6 +90,11 @@ def folded(function: exp.Expr) -> tuple[str, str] | None:
         return None
     argument = "" if isinstance(inner.this, exp.Star) or inner.this is None else text(inner.this)
     return argument, text(function.expression.this) if isinstance(function, exp.Filter) else ""
+
+
+def plain(tree: exp.Expr) -> str:
+    """The expression as people write it: names unquoted where they need no quotes."""
+    return re.sub(r'"([A-Za-z_]\w*(?:\.\w+)?)"', r"\1", text(tree))
 
 
 def whole_number(tree: exp.Expr) -> int | None:

@@ -32,7 +32,8 @@ def _move(select: exp.Select, whole: exp.Expr) -> None:
     if inner is None:
         return
     ranks = {e.alias.lower(): e.this for e in inner.expressions if _is_rank(e)}
-    kept, moved = [], []
+    kept: list[exp.Expr] = []
+    moved: list[exp.Expr] = []
     for condition in conjuncts(where.this):
         rank = _rank_of(condition, ranks, source.this.alias_or_name)
         (kept if rank is None else moved).append(condition)

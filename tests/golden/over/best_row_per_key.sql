@@ -1,0 +1,27 @@
+-- construct: Top-N
+-- One row a key: an upsert changelog.
+CREATE STREAM t (k VARCHAR, x BIGINT, timestamp TIMESTAMP) WITH ('watermark.delay' = '1s');
+START JOB j AS SELECT k, x, timestamp FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC) = 1;
+
+-- step
+-- in t:
+--| {"k": "a", "x": 5, "timestamp": "2024-01-01 00:00:01"}
+--| {"k": "a", "x": 9, "timestamp": "2024-01-01 00:00:02"}
+--| {"k": "b", "x": 3, "timestamp": "2024-01-01 00:00:02"}
+-- out j:
+--| {"op": "upsert", "k": "a", "x": 9, "timestamp": "2024-01-01 00:00:02"}
+--| {"op": "upsert", "k": "b", "x": 3, "timestamp": "2024-01-01 00:00:02"}
+
+-- step: a third row
+-- in t:
+--| {"k": "a", "x": 7, "timestamp": "2024-01-01 00:00:03"}
+
+-- step: lesser values
+-- in t:
+--| {"k": "a", "x": 1, "timestamp": "2024-01-01 00:00:04"}
+--| {"k": "b", "x": 1, "timestamp": "2024-01-01 00:00:03.5"}
+
+-- final
+
+-- oracle:
+--| SELECT k, x, timestamp FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC, __ts, __pos) = 1
