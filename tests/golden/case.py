@@ -203,14 +203,17 @@ def rewritten(case: Case, claims: Claims) -> str:
         if step.head is not None:
             text.append(step.head)
         kept = [item for item in step.items if item.kind not in _CLAIMS]
+        scripts = [item for item in step.items if item.kind not in _CLAIMS or item.kind == "error"]
+        last_of_script = {id(item) for place, item in enumerate(scripts) if _ends_script(scripts, place)}
         tail = [*_written(claims, number, last=number == len(case.steps) - 1)]
         body, closing = _split_oracles(kept)
-        for place, item in enumerate(body):
+        for item in body:
+            ends = item.kind == "sql" and id(item) in last_of_script
             if item.kind == "query":
                 item = Item("query", item.name, claims.queries[query])
                 query += 1
             text.append(item)
-            if item.kind == "sql" and _ends_script(body, place):
+            if ends:
                 if sql in claims.errors:
                     text.append(claims.errors[sql])
                 sql += 1

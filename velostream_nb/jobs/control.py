@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from velostream_nb.brokers.contract import Broker
 from velostream_nb.core.clock import Clock
@@ -18,11 +19,12 @@ from velostream_nb.jobs.catalog import Catalog, retention
 from velostream_nb.jobs.outputs import output_schema
 from velostream_nb.jobs.runner import Commands
 from velostream_nb.jobs.running import JobSpec, RunningJob
-from velostream_nb.jobs.targets import check_target
+from velostream_nb.jobs.targets import Locate, check_target, nowhere
 from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import StreamInfo
 from velostream_nb.sql.planner import plan_job
+from velostream_nb.sql.query import output_place
 from velostream_nb.sql.statements import AlterJob, StartJob
 
 LIVE = (JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
@@ -126,7 +128,8 @@ class JobControl:
             raise JobError(
                 f"job {spec.name} would read its own output {output!r}", hint="choose another 'output.topic'"
             )
-        self.launch(spec, options, or_replace=statement.or_replace, insert=statement.insert)
+        locate = partial(output_place, statement.query)
+        self.launch(spec, options, or_replace=statement.or_replace, insert=statement.insert, locate=locate)
         message = f"started job {spec.name}: {', '.join(spec.inputs)} -> {output}"
         return Result("job", "; ".join([message, *plan.notes]), job=spec.name)
 
@@ -161,7 +164,13 @@ class JobControl:
         return Result("job", f"job {job.name}: {', '.join(changes)}", job=job.name)
 
     def launch(
-        self, spec: JobSpec, options: Mapping[str, str], *, or_replace: bool = False, insert: bool = False
+        self,
+        spec: JobSpec,
+        options: Mapping[str, str],
+        *,
+        or_replace: bool = False,
+        insert: bool = False,
+        locate: Locate = nowhere,
     ) -> RunningJob:
         """Start a job of any kind.
 
@@ -169,6 +178,7 @@ class JobControl:
             options: its own.
             or_replace: a live job of the name gives way once this one compiles.
             insert: it adds to a topic, and does not say what the topic's columns are.
+            locate: where the query gives a column, for errors.
         """
         job, runner = RunningJob(spec, self._clock.now_us()), self._runner()
 
@@ -176,14 +186,16 @@ class JobControl:
             self._check_name_free(spec.name, or_replace=or_replace)
 
             def ready() -> None:
-                self._prepare_output(job, options, or_replace=or_replace, insert=insert)
+                self._prepare_output(job, options, or_replace=or_replace, insert=insert, locate=locate)
 
             runner.ticker.start(job, ready=ready)
 
         runner.call(begin)
         return job
 
-    def _prepare_output(self, job: RunningJob, options: Mapping[str, str], *, or_replace: bool, insert: bool) -> None:
+    def _prepare_output(
+        self, job: RunningJob, options: Mapping[str, str], *, or_replace: bool, insert: bool, locate: Locate
+    ) -> None:
         """Make the output topic, or check that the job's columns fit the one there is.
 
         ``OR REPLACE`` empties the topic, as it does a table elsewhere, unless others have written or read it.
@@ -196,7 +208,7 @@ class JobControl:
         if declared is None and insert and (known := self._topic_schema(topic)) is not None:
             declared = StreamInfo(topic, topic, known, table=known.changelog is not None)
         if declared is not None:
-            check_target(job.name, schema, declared)
+            check_target(job.name, schema, declared, locate)
             return
         others = [j for j in self.jobs() if j.name != job.name and j.state in LIVE and j.spec.output == topic]
         known = self._broker.schema(topic) if self._broker.exists(topic) else None

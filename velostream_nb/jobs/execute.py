@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from itertools import groupby
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from velostream_nb.brokers.contract import Broker
 from velostream_nb.core.clock import Clock
-from velostream_nb.core.errors import UnsupportedError
+from velostream_nb.core.errors import Place, SqlError, UnsupportedError
 from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import Result
 from velostream_nb.core.settings import Level, check_options
@@ -25,6 +26,7 @@ from velostream_nb.jobs.queries import Queries, Waiting
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.runner import Commands
 from velostream_nb.jobs.ticker import Ticker
+from velostream_nb.sql.lex import place_at
 from velostream_nb.sql.parse import parse
 from velostream_nb.sql.statements import (
     AlterJob,
@@ -129,9 +131,14 @@ class Executor:
         return table
 
     def _do(self, statement: Statement, waiting: Waiting) -> Result:
-        if isinstance(statement, Push):
-            return self.queries.push(statement, waiting)
-        return self._handlers[type(statement)](statement)
+        try:
+            if isinstance(statement, Push):
+                return self.queries.push(statement, waiting)
+            return self._handlers[type(statement)](statement)
+        except SqlError as error:
+            if error.place is None:
+                error.place = _place_of(statement, error.message)
+            raise
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 
@@ -154,6 +161,19 @@ class Executor:
         (name,) = check_options({statement.key: statement.value}, Level.SESSION)
         self._settings[name] = statement.value
         return Result("message", f"{name} = {statement.value} for jobs started from now on")
+
+
+def _place_of(statement: Statement, message: str) -> Place:
+    """Where a statement has the first name that the message quotes; else where it names what it is about, or begins."""
+    quoted = re.findall(r"'([^']+)'|there is no (\w+)\(", message)
+    names = [one or other for one, other in quoted] + [getattr(statement, "name", "")]
+    place = statement.place
+    for name in filter(None, names):
+        found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", statement.text, re.IGNORECASE)
+        if found is not None:
+            begins = sum(map(len, place.text.splitlines(keepends=True)[: place.line - 1])) + place.column - 1
+            return place_at(place.text, begins + found.start(), begins + found.end())
+    return place
 
 
 def _waits(statement: Statement) -> bool:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
-from velostream_nb.core.errors import BindError, did_you_mean
+from velostream_nb.core.errors import BindError, Place, did_you_mean
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import field_type
 from velostream_nb.sql.plan import StreamInfo
 
+Locate = Callable[[str], Place | None]
+"""Where a query gives its column of that name, if that can be told."""
 
-def check_target(job: str, written: StreamSchema, target: StreamInfo) -> None:
+
+def nowhere(_column: str) -> Place | None:
+    """For queries whose text is not at hand."""
+    return None
+
+
+def check_target(job: str, written: StreamSchema, target: StreamInfo, locate: Locate = nowhere) -> None:
     """Compare what a job writes with the declared stream or table that it writes into, column by column, by name.
 
     Columns that the job does not give are NULL.
@@ -28,6 +38,7 @@ def check_target(job: str, written: StreamSchema, target: StreamInfo) -> None:
             raise BindError(
                 f"{kind} {target.name} has no column {column.name!r} that job {job} writes",
                 hint=f"write {column.name} AS {meant}" if meant else did_you_mean(column.name, target.schema.names),
+                place=locate(column.name),
             )
         wanted = target.schema.columns.field(column.name)
         if not _goes_into(column.type, wanted.type):
@@ -35,6 +46,7 @@ def check_target(job: str, written: StreamSchema, target: StreamInfo) -> None:
             raise BindError(
                 f"{kind} {target.name} has {column.name} {declared_as}, and job {job} writes {given}",
                 hint=f"write CAST({column.name} AS {declared_as}) AS {column.name}",
+                place=locate(column.name),
             )
     for field in target.schema.columns:
         if field.name not in written.names and (not field.nullable or field.name == target.schema.time_column):

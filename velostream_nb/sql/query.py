@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from velostream_nb.core.errors import ParseError, UnsupportedError
+from velostream_nb.core.errors import ParseError, Place, UnsupportedError
 from velostream_nb.sql.cursor import Cursor, is_word
 from velostream_nb.sql.dialect import NOW, WALL, at_span, node_place, node_span, parse_edited, whole_number
 from velostream_nb.sql.spellings import PLACEHOLDER_HINT, edit_query
@@ -140,6 +140,14 @@ def outer_tables(tree: exp.Expr) -> list[exp.Table]:
 def table_name(table: exp.Table) -> str:
     """The name as written, its parts joined by dots."""
     return ".".join(part.name for part in table.parts)
+
+
+def output_place(query: Query, column: str) -> Place | None:
+    """Where the outermost SELECT gives a column of that name; None when it is not written there (a star gives it)."""
+    for item in query.tree.selects:
+        if item.alias_or_name.lower() == column.lower():
+            return node_place(item, query.source)
+    return None
 
 
 def _is_cte(table: exp.Table) -> bool:
