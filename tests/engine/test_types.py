@@ -14,7 +14,7 @@ from velostream_nb.core.errors import BindError, JobFailedError
 from velostream_nb.core.types import arrow_type
 from velostream_nb.engine.job import JobEngine
 
-ROWS = 20
+ROWS = 12
 VALUES = {
     "DECIMAL(38,18)": [Decimal("0.1"), Decimal("0.3"), Decimal("-12345678901234567890.123456789012345678"), None],
     "HUGEINT": [Decimal(10) ** 30, Decimal(-5), Decimal(7), None],
@@ -84,11 +84,15 @@ def rows_of(dtype: str, values: list[object], rows: int = ROWS) -> dict[str, pa.
     return {"s": pa.table(columns)}
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("dtype", VALUES)
+SIMPLE = ("FLOAT", "BOOLEAN", "VARCHAR", "TIMESTAMP", "DATE", "INTEGER[]")
+"""Types that others stand for in most roles."""
+PAIRS = [(t, r) for t in VALUES for r in ROLES if t not in SIMPLE or r in ("a column", "a group key", "a join key")]
+
+
+@pytest.mark.parametrize(("dtype", "role"), PAIRS, ids=[" as ".join(pair) for pair in PAIRS])
 def test_a_type_in_a_role(dtype, role, tmp_path):
     query, oracle = ROLES[role]
-    assert_one_answer(query, oracle or query, rows_of(dtype, VALUES[dtype]), batches=(4,), tmp_path=tmp_path)
+    assert_one_answer(query, oracle or query, rows_of(dtype, VALUES[dtype]), batches=(), tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["DECIMAL(38,18)", "HUGEINT", "DOUBLE", "FLOAT", "UBIGINT"])
