@@ -7,14 +7,14 @@ START JOB j AS SELECT DISTINCT symbol, timestamp FROM trades;
 -- in trades:
 --| {"symbol": "A", "venue": "X", "qty": 1, "price": 1.0, "timestamp": "2024-01-01 00:00:01"}
 --| {"symbol": "A", "venue": "Y", "qty": 2, "price": 1.0, "timestamp": "2024-01-01 00:00:01"}
--- out j:
---| {"symbol": "A", "timestamp": "2024-01-01 00:00:01"}
 
 -- step
 -- in trades:
 --| {"symbol": "A", "venue": "Z", "qty": 3, "price": 1.0, "timestamp": "2024-01-01 00:00:01"}
 --| {"symbol": "A", "venue": "Z", "qty": 3, "price": 1.0, "timestamp": "2024-01-01 00:00:02"}
 -- out j:
---| {"symbol": "A", "timestamp": "2024-01-01 00:00:02"}
+--| {"symbol": "A", "timestamp": "2024-01-01 00:00:01"}
 
 -- final
+-- out j:
+--| {"symbol": "A", "timestamp": "2024-01-01 00:00:02"}
