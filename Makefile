@@ -16,7 +16,7 @@ run-short: $(STAMP) ## the demo for one minute
 	@exec $(BIN)/velo demo --minutes 1
 
 test: $(TESTED) chromium lint ## install what the tests need, check style and types, run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(TESTED) ## style and types
 	$(BIN)/ruff check .
