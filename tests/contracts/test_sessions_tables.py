@@ -350,3 +350,12 @@ def test_describe_says_key_time_watermark_and_how_columns_are_known(s: SessionLi
     ]
     tables = {t["table"]: (t["kind"], t["key"]) for t in s.query("SHOW TABLES").to_pylist()}
     assert tables == {"limits": ("topic", "trader"), "counts": ("job", "k")}
+
+
+def test_texts_of_a_kind_are_checked_when_they_are_inserted(s: SessionLike) -> None:
+    s.sql("CREATE STREAM x (u UUID, j JSON, e ENUM('a', 'b'))")
+    s.sql("""INSERT INTO x VALUES ('eeccb8c5-9943-b2bb-bb5e-222f4e14b687', '{"a": [1]}', 'a')""")
+    assert s.query("SELECT j->>'$.a[0]' AS one FROM x").to_pylist() == [{"one": "1"}]
+    for cell in ("('no uuid', NULL, NULL)", "(NULL, '{', NULL)", "(NULL, NULL, 'c')"):
+        with pytest.raises(BindError):
+            s.sql(f"INSERT INTO x VALUES {cell}")

@@ -9,7 +9,7 @@ from velostream_nb.core.clock import SystemClock
 from velostream_nb.core.errors import ServerError
 from velostream_nb.core.model import SessionLike
 from velostream_nb.notebook.completion import complete
-from velostream_nb.notebook.names import FRESH_US, Names, Snapshot
+from velostream_nb.notebook.names import FRESH_US, Names, Snapshot, look, topic_of
 
 from .conftest import Notebook
 
@@ -188,3 +188,14 @@ def test_a_slow_server_is_not_waited_for() -> None:
     assert snapshot.names() == Names()
     assert SystemClock().now_us() - start_us < 1_000_000
     release.set()
+
+
+def test_tables_and_views_are_names_with_columns(nb: Notebook) -> None:
+    nb.session.sql(
+        "CREATE TABLE limits (trader VARCHAR, most DECIMAL(18,2), PRIMARY KEY (trader)) WITH ('topic' = 'l1')"
+    )
+    nb.session.sql("CREATE VIEW dear AS SELECT symbol, price FROM trades WHERE price > 176")
+    names = look(nb.session)
+    assert names.columns("limits") == {"trader": "VARCHAR", "most": "DECIMAL(18,2)"}
+    assert names.columns("DEAR") == {"symbol": "VARCHAR", "price": "DOUBLE"}
+    assert topic_of(nb.session, "limits") == "l1"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.functions import Function
-from velostream_nb.core.types import sql_type
+from velostream_nb.core.types import field_type, sql_type
 from velostream_nb.engine.duck import Duck, EvaluationError, quoted
 
 _DAY_US = 86_400_000_000
@@ -50,10 +50,7 @@ class Constants:
         Raises:
             BindError: as `value`.
         """
-        lines = (
-            ", ".join(f"CAST({cell} AS {sql_type(field.type)})" for cell, field in zip(row, fields, strict=True))
-            for row in rows
-        )
+        lines = (", ".join(_cast(cell, field) for cell, field in zip(row, fields, strict=True)) for row in rows)
         names = quoted([field.name for field in fields])
         table = self._arrow(f"SELECT * FROM (VALUES {', '.join(f'({line})' for line in lines)}) AS t({names})")
         return table.cast(pa.schema([field.with_nullable(True) for field in fields]))
@@ -64,6 +61,12 @@ class Constants:
             return self._duck.evaluate(sql)
         except EvaluationError as error:
             raise BindError(error.message) from error
+
+
+def _cast(cell: str, field: pa.Field) -> str:
+    """The expression as the declared type, in the type that stands for it inside (JSON and UUID are texts)."""
+    declared, inside = field_type(field), sql_type(field.type)
+    return f"CAST({cell} AS {inside})" if declared == inside else f"CAST(CAST({cell} AS {declared}) AS {inside})"
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"(?P<path>(?:[^\W\d]\w*\.)*)(?P<part>\w*)$")
 _WORDS = re.compile(r"'(?:[^']|'')*'?|--[^\n]*|\"[^\"]*\"?|[^\W\d]\w*|;|\(|\)|,|\S")
 _OPTION = re.compile(r"\bWITH\s*\((?:(?:[^()']|'[^']*')*,)?\s*'(?P<part>[\w.]*)$", re.IGNORECASE)
 _TOPIC_AFTER = frozenset({"FROM", "JOIN", "INTO", "DESCRIBE", "DESC", "TABLE"})
-_JOB_ACTIONS = frozenset({"STOP", "PAUSE", "RESUME", "RESTART", "DROP", "EXPLAIN", "ANALYZE"})
+_JOB_ACTIONS = frozenset({"STOP", "PAUSE", "RESUME", "RESTART", "DROP", "EXPLAIN", "ANALYZE", "ALTER", "DESCRIBE"})
 _NO_ALIAS = frozenset({*KEYWORDS, "TUMBLING", "SLIDING", "EMIT", "ASOF", "QUALIFY", "WINDOW"})
 _ATTRIBUTE = "_velo_matcher"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,16 +47,35 @@ class Names:
 def look(session: SessionLike) -> Names:
     """Read the names of a session."""
     topics: dict[str, Mapping[str, str]] = {topic.name: topic.columns for topic in session.topics()}
-    for stream, topic in streams(session).items():
-        topics.setdefault(stream, topics.get(topic, {}))
+    shown = _shown(session)
+    for name, topic in _declared(shown).items():
+        topics.setdefault(name, topics.get(topic, {}))
+    for row in (*shown["TABLES"], *shown["VIEWS"]):
+        topics.setdefault(row.get("table") or row["view"], _columns(row["columns"]))
     return Names(topics, tuple(job.name for job in session.jobs()))
 
 
 def streams(session: SessionLike) -> dict[str, str]:
-    """Declared streams and the topic behind each."""
-    table = session.sql("SHOW STREAMS")[0].table
-    assert table is not None  # SHOW gives rows
-    return dict(zip(table["stream"].to_pylist(), table["topic"].to_pylist(), strict=True))
+    """Declared streams and tables, and the topic behind each."""
+    return _declared(_shown(session))
+
+
+def _shown(session: SessionLike) -> dict[str, list[dict[str, str]]]:
+    """Rows of SHOW STREAMS, TABLES and VIEWS, in one round trip."""
+    kinds = ("STREAMS", "TABLES", "VIEWS")
+    results = session.sql("; ".join(f"SHOW {kind}" for kind in kinds))
+    return {kind: r.table.to_pylist() for kind, r in zip(kinds, results, strict=True) if r.table is not None}
+
+
+def _declared(shown: Mapping[str, list[dict[str, str]]]) -> dict[str, str]:
+    found = {row["stream"]: row["topic"] for row in shown["STREAMS"]}
+    return found | {row["table"]: row["source"] for row in shown["TABLES"] if row["kind"] == "topic"}
+
+
+def _columns(written: str) -> dict[str, str]:
+    """``a BIGINT, b DECIMAL(18,2)`` as SHOW writes it."""
+    parts = re.split(r", (?![^(]*\))", written) if written else []
+    return {name: kind for name, _, kind in (part.partition(" ") for part in parts)}
 
 
 def topic_of(session: SessionLike, name: str) -> str:
