@@ -189,6 +189,29 @@ def test_sql_from_a_file_with_parameters(cli: Run, tmp_path: Path, trades_file: 
     assert [json.loads(line)["price"] for line in result.stdout.splitlines()] == [101.0, 103.0]
 
 
+def test_a_query_that_waits_prints_what_has_come_in_time(cli: Run, trades_file: Path) -> None:
+    text = "SELECT price FROM trades WHERE price >= $least EMIT CHANGES LIMIT 9"
+    asked = ("sql", "--source", f"trades={trades_file}", "--format", "json", "--timeout", 0.5, "-p", "least=198")
+    result = cli(*asked, text)
+    assert (result.exit_code, [json.loads(line) for line in result.stdout.splitlines()]) == (
+        0,
+        [{"price": 198.0}, {"price": 199.0}],
+    )
+
+
+def test_sql_reads_a_table_from_a_file_beside_the_streams(cli: Run, tmp_path: Path, trades_file: Path) -> None:
+    (tmp_path / "sectors.csv").write_text("symbol,sector\nA,tech\nB,bank\n")
+    text = (
+        f"CREATE TABLE sectors (PRIMARY KEY (symbol)) FROM '{tmp_path / 'sectors.csv'}'; "
+        "SELECT sector, count(*) AS n FROM trades JOIN sectors USING (symbol) GROUP BY sector ORDER BY sector"
+    )
+    result = cli("sql", "--source", f"trades={trades_file}", "--format", "json", text)
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        {"sector": "bank", "n": 50},
+        {"sector": "tech", "n": 50},
+    ]
+
+
 def test_sql_runs_the_jobs_it_starts_to_the_end(cli: Run, trades_file: Path) -> None:
     text = """START JOB per_minute AS SELECT symbol, count(*) AS n FROM trades
               GROUP BY symbol, TUMBLE(timestamp, INTERVAL '1' MINUTE)"""

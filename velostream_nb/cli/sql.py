@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     type=Pairs("NAME=VALUE"),
     help="Value of $NAME in the text; numbers as such, all else as text. Repeatable.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long SELECT … EMIT CHANGES LIMIT n waits; it then prints the rows that have come.",
+)
 @server_options
 @click.option(
     "--format",
@@ -46,6 +52,7 @@ def sql(
     file: Path | None,
     sources: Sequence[tuple[str, str]],
     params: Sequence[tuple[str, str]],
+    timeout: float | None,
     server: str | None,
     token: str | None,
     kind: str,
@@ -63,7 +70,7 @@ def sql(
     statements = text if file is None else read_text(file)
     values = {name: _value(value) for name, value in pairs("--param", params).items()}
     with _session(files, None if files else server, token) as session:
-        results = session.sql(statements or "", **values)
+        results = session.sql(statements or "", params=values, timeout=timeout)
         for result in results:
             _print(result, kind)
         if files or not server:
