@@ -47,10 +47,10 @@ MACROS = {
 }
 """What DuckDB itself makes of its aggregate macros; as written they would take no FILTER and give no state."""
 
-_ORDERED = """
-    list array_agg string_agg listagg group_concat mode approx_quantile approx_top_k reservoir_quantile lttb
-"""
-_SELF_ORDERED = frozenset(_ORDERED.split())
+_SELF_ORDERED = frozenset(
+    ("list", "array_agg", "string_agg", "listagg", "group_concat", "mode", "approx_quantile", "approx_top_k")
+    + ("reservoir_quantile", "lttb")
+)
 """Aggregates that see their rows one after another: they need all of them, in order."""
 _NOT_AGGREGATES = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.RowNumber, exp.Grouping)
 _WRAPPERS = (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
