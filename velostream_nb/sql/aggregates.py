@@ -41,15 +41,18 @@ MACROS = {
     "json_group_array": f"CAST('[' || string_agg({_JSON_OF}, ',') || ']' AS JSON)",
     "json_group_object": (
         "CAST('{{' || string_agg(CASE WHEN {0} IS NULL THEN error('json_group_object key cannot be NULL') "
-        "ELSE to_json(CAST({0} AS VARCHAR)) END || ':' || CASE WHEN {1} IS NULL THEN CAST('null' AS JSON) ELSE to_json({1}) END, ',') || '}}' AS JSON)"
+        "ELSE to_json(CAST({0} AS VARCHAR)) END || ':' || "
+        "CASE WHEN {1} IS NULL THEN CAST('null' AS JSON) ELSE to_json({1}) END, ',') || '}}' AS JSON)"
     ),
     "json_group_structure": "(json_structure(json_group_array({0})) -> 0)",
 }
 """What DuckDB itself makes of its aggregate macros; as written they would take no FILTER and give no state."""
 
 _SELF_ORDERED = frozenset(
-    ("list", "array_agg", "string_agg", "listagg", "group_concat", "mode", "approx_quantile", "approx_top_k")
-    + ("reservoir_quantile", "lttb")
+    {
+        *("list", "array_agg", "string_agg", "listagg", "group_concat", "mode", "lttb"),
+        *("approx_quantile", "approx_top_k", "reservoir_quantile"),
+    }
 )
 """Aggregates that see their rows one after another: they need all of them, in order."""
 _NOT_AGGREGATES = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.RowNumber, exp.Grouping)
