@@ -14,7 +14,7 @@ _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank)
 _COMPARED = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 
 
-def ranks_inside(tree: exp.Expr) -> exp.Expr:
+def ranks_inside(tree: exp.Query) -> exp.Query:
     """A copy of the query with such filters moved; the tree itself when there are none."""
     if not any(isinstance(w.this, _RANKS) for w in tree.find_all(exp.Window)):
         return tree
