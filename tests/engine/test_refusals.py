@@ -19,9 +19,10 @@ TABLES = {
 }
 
 REFUSED = {
+    "SELECT DISTINCT ON (symbol) symbol, price FROM market_data": ("DISTINCT ON", "ROW_NUMBER"),
+    "SELECT price FROM market_data LIMIT (SELECT 5)": ("whole number", "LIMIT 10"),
+    "SELECT symbol FROM market_data UNION ALL SELECT symbol, price FROM market_data": ("columns", "BY NAME"),
     "SELECT price FROM market_data ORDER BY price": ("ORDER BY", "sort"),
-    "SELECT price FROM market_data LIMIT 5": ("LIMIT", "EMIT CHANGES LIMIT"),
-    "SELECT DISTINCT symbol FROM market_data": ("DISTINCT", "ROW_NUMBER"),
     "SELECT LAG(price) OVER (ORDER BY price) AS p FROM market_data": ("ordered by event time", "timestamp"),
     "SELECT SUM(price) OVER (ORDER BY timestamp DESC) AS p FROM market_data": ("future", "ascending"),
     "SELECT RANK() OVER (ORDER BY price) AS p FROM market_data": ("ordered by event time", "ROW_NUMBER"),
@@ -30,7 +31,6 @@ REFUSED = {
         "CURRENT ROW",
     ),
     "SELECT a.price AS p FROM market_data a LEFT JOIN market_data b": ("LEFT JOIN without ON", "ON a.key = b.key"),
-    "SELECT symbol FROM market_data UNION ALL SELECT symbol FROM trading_positions": ("UNION", "output.topic"),
     "SELECT symbol FROM market_data WHERE price > (SELECT price FROM market_data)": ("several rows", "aggregate"),
     "SELECT COUNT(DISTINCT symbol) OVER (ORDER BY timestamp) AS n FROM market_data": ("remember every value", "window"),
     "SELECT COUNT(*) AS n FROM market_data GROUP BY TUMBLE(price, INTERVAL '5' SECOND)": ("event time", "timestamp"),
@@ -38,7 +38,7 @@ REFUSED = {
         "compares no times",
         ">=",
     ),
-    "WITH RECURSIVE r AS (SELECT 1 AS x) SELECT x FROM r": ("recursive", "unfold"),
+    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) SELECT x FROM r": ("recursive", "unfold"),
 }
 
 UNKNOWN = {

@@ -123,11 +123,12 @@ class Planner:
     def query(self, tree: exp.Expr, ctes: Mapping[str, Node | exp.Expr] | None = None) -> Node:
         """Plan a query expression; `ctes` are those in sight, by lower-case name."""
         known = dict(ctes or {})
+        with_ = tree.args.get("with_")
+        if with_ is not None and with_.args.get("recursive"):
+            self.refuse("recursive CTEs cannot be incremental", "unfold the recursion by hand", with_)
         tree = with_constants_inlined(tree)
         with_ = tree.args.get("with_")
         if with_ is not None:
-            if with_.args.get("recursive"):
-                self.refuse("recursive CTEs cannot be incremental", "unfold the recursion by hand", with_)
             for cte in with_.expressions:
                 known[cte.alias.lower()] = self._renamed(self.query(cte.this, known), cte)
         if isinstance(tree, exp.Subquery):
