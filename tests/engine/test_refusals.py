@@ -20,7 +20,7 @@ TABLES = {
 
 REFUSED = {
     "SELECT DISTINCT ON (symbol) symbol, price FROM market_data": ("DISTINCT ON", "ROW_NUMBER"),
-    "SELECT price FROM market_data LIMIT (SELECT 5)": ("whole number", "LIMIT 10"),
+    "SELECT price FROM market_data LIMIT 2 + 3": ("whole number", "LIMIT 10"),
     "SELECT symbol FROM market_data UNION ALL SELECT symbol, price FROM market_data": ("columns", "BY NAME"),
     "SELECT price FROM market_data ORDER BY price": ("ORDER BY", "sort"),
     "SELECT LAG(price) OVER (ORDER BY price) AS p FROM market_data": ("ordered by event time", "timestamp"),
