@@ -59,7 +59,10 @@ def group(
     """
     if sets is not None:
         return _grouping_sets(planner, node, keys, aggregates, mergeable, sets, groupings)
-    if keys:
+    if not mergeable:
+        calls = ", ".join(text(e) for e, _ in aggregates)
+        warn_unbounded(planner, f"{calls} without a window", "the rows of every group")
+    elif keys:
         warn_unbounded(planner, "GROUP BY without a window", "every group")
     names = tuple(n for _, n in (*keys, *aggregates))
     key = tuple(n for _, n in keys)
