@@ -18,7 +18,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from velostream_nb.core.errors import BindError, ConfigError, StateError, VeloError, did_you_mean
 from velostream_nb.core.functions import Function
-from velostream_nb.core.types import sql_type
+from velostream_nb.core.types import HUGEINT, sql_type
 from velostream_nb.engine.calls import Faults, duck_function
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -149,13 +149,22 @@ class Duck:
     def feed(self, schema: pa.Schema) -> Feed:
         """A new, empty feed."""
         feed = Feed(f"__feed{next(self._names)}", schema)
-        self._con.register(feed.name, feed)
+        # Arrow has no HUGEINT: read back as the DECIMAL(38,0) it travels as, 7 // 2 would be 3.5
+        wide = [quote(f.name) for f in schema if f.type == HUGEINT]
+        self._con.register(f"{feed.name}_in" if wide else feed.name, feed)
+        if wide:
+            casts = ", ".join(f"CAST({c} AS HUGEINT) AS {c}" for c in wide)
+            self._con.execute(f"CREATE TEMP VIEW {feed.name} AS SELECT * REPLACE ({casts}) FROM {feed.name}_in")
         self._feeds.append(feed)
         return feed
 
     def drop(self, feed: Feed) -> None:
         """Forget a feed that no statement reads."""
-        self._con.unregister(feed.name)
+        if any(f.type == HUGEINT for f in feed.schema):
+            self._con.execute(f"DROP VIEW {feed.name}")
+            self._con.unregister(f"{feed.name}_in")
+        else:
+            self._con.unregister(feed.name)
         self._feeds.remove(feed)
 
     def table(self, columns_sql: str) -> str:

@@ -134,14 +134,15 @@ class Look:
         """Which rows the waiting ones, or rows to come, look at."""
         if self._ended:
             return np.zeros(len(self._at), dtype=np.bool_)
-        base = self._base(self.parts.first_of(waiting))
+        oldest = self.parts.first_of(waiting)
+        base = self._base(oldest)
         index = self.parts.index
         needed = index >= base
         if self.reach.beyond:
             needed |= self._beyond(base)
         if self.reach.first:
             needed |= self._first()
-        return needed & ~self._over
+        return needed & ~(self._over & (oldest == self.parts.stop))
 
     def _base(self, oldest: Int64s) -> Int64s:
         """The first row that `before` reaches from the oldest row that waits, or from a row to come."""

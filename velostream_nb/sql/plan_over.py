@@ -17,7 +17,7 @@ from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.sql.plan import Carried, Ended, Node, Order, Over, Reach, Running, RunningCall
 from velostream_nb.sql.plan_over_call import RUN, Calls, Step
 from velostream_nb.sql.plan_over_changes import plan_over_changes
-from velostream_nb.sql.plan_over_frame import Ordering
+from velostream_nb.sql.plan_over_frame import Ordering, ordering_of
 from velostream_nb.sql.plan_over_function import NUMBERED, in_frame_order, name_of
 from velostream_nb.sql.plan_over_partition import Partition
 from velostream_nb.sql.plan_over_top import RankLimit, rank_limit, top
@@ -184,8 +184,11 @@ class _Block:
         kind = spec.text("kind").upper() if spec is not None else "RANGE"
         if kind == "ROWS" and spec is not None and spec.text("exclude").upper() in ("GROUP", "TIES"):
             self.planner.refuse("EXCLUDE ties of a ROWS frame depends on the order of ties", "write GROUPS", window)
-        written = window.args["order"].expressions if window.args.get("order") else []
-        rows = [*(o.copy() for o in written), *Ordering().rows(self.node.pos)]
+        ordering = ordering_of(window.args.get("order"), self.node)
+        if ordering is not None:
+            rows = ordering.rows(self.node.pos)
+        else:
+            rows = [*(o.copy() for o in window.args["order"].expressions), *Ordering().rows(self.node.pos)]
         copy = window.copy()
         if kind == "ROWS" or name in NUMBERED:
             copy.set("order", exp.Order(expressions=rows))
