@@ -78,7 +78,7 @@ class Look:
         if reach.counted is not None:
             self._counted = np.asarray(rows.column(reach.counted).to_numpy()).astype(np.bool_)[parts.order]
         self._counts = np.r_[0, np.cumsum(self._counted)]
-        self._over = np.zeros(rows.num_rows, dtype=np.bool_)
+        self._over: Mask = np.zeros(rows.num_rows, dtype=np.bool_)
         if reach.ends is not None:
             self._over = int64s(rows, reach.ends)[parts.order] <= watermark_us
 
@@ -142,7 +142,8 @@ class Look:
             needed |= self._beyond(base)
         if self.reach.first:
             needed |= self._first()
-        return needed & ~(self._over & (oldest == self.parts.stop))
+        needed &= ~(self._over & (oldest == self.parts.stop))
+        return needed
 
     def _base(self, oldest: Int64s) -> Int64s:
         """The first row that `before` reaches from the oldest row that waits, or from a row to come."""

@@ -18,7 +18,8 @@ TUMBLE/HOP/SESSION/CUMULATE as a table function      the plain table in FROM (it
 
 Canonical window calls (exp.Anonymous; arguments are a column and integer literals in microseconds):
 ``VELO_TUMBLE(ts, size, offset)`` · ``VELO_HOP(ts, slide, size, offset)`` · ``VELO_CUMULATE(ts, step, size, offset)`` ·
-``VELO_SESSION(ts, gap)``. The column is NULL for the stream's own time, and ``VELO_WALL()`` for the broker's (PROCTIME()).
+``VELO_SESSION(ts, gap)``. The column is NULL for the stream's own time, and ``VELO_WALL()`` for the broker's
+(PROCTIME()).
 A SELECT without aggregates has the call in FROM, with its table first: ``FROM VELO_HOP(s, ts, slide, size, offset)``.
 """
 
