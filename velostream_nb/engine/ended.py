@@ -5,12 +5,16 @@ from __future__ import annotations
 import pyarrow as pa
 
 from velostream_nb.core.errors import JobFailedError
+from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, quoted
 from velostream_nb.engine.node import Operator, hidden_of, items_sql, shown
 from velostream_nb.engine.ordered import in_order
 from velostream_nb.sql import plan
+
+_CHUNKS = 256
+"""Held rows come in a chunk a tick; so many are made one."""
 
 
 class Ended(Operator):
@@ -27,22 +31,37 @@ class Ended(Operator):
         self.schema = duck.schema_of(sql)
         self._statement = duck.prepare(sql)
         self._held = upstream.schema.empty_table()
+        self._first_end = self._oldest = WATERMARK_MAX_US
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
         if delta.rows.num_rows:  # what cannot be computed must show when it comes, while it can be set aside
             self._feed.rows = delta.rows
             self._statement.rows()
-        rows = concat([self._held, delta.rows])
-        over = int64s(rows, self.node.ends) <= delta.watermark_us
-        out = self._answer(rows.filter(pa.array(over))) if over.any() else self.schema.empty_table()
-        if over.any() or delta.rows.num_rows:
-            self._held = rows.filter(pa.array(~over)).combine_chunks()
+        out = self.schema.empty_table()
+        held = self._hold(delta.rows)
+        if self._first_end <= delta.watermark_us:
+            over = int64s(held, self.node.ends) <= delta.watermark_us
+            out = self._answer(held.filter(pa.array(over)))
+            held = held.filter(pa.array(~over)).combine_chunks()
+            self._look_at(held)
+        self._held = held
         self.account.drop(delta.late)
-        watermark_us = delta.watermark_us
-        if self._held.num_rows:
-            watermark_us = min(watermark_us, int(int64s(self._held, TS).min()))
-        return Delta(out, watermark_us, many=True)
+        return Delta(out, min(delta.watermark_us, self._oldest), many=True)
+
+    def _hold(self, rows: pa.Table) -> pa.Table:
+        """The held rows and these; what is held already is seldom touched, however much it is."""
+        if not rows.num_rows:
+            return self._held
+        self._first_end = min(self._first_end, int(int64s(rows, self.node.ends).min()))
+        self._oldest = min(self._oldest, int(int64s(rows, TS).min()))
+        held = concat([self._held, rows])
+        return held.combine_chunks() if held.column(0).num_chunks > _CHUNKS else held
+
+    def _look_at(self, held: pa.Table) -> None:
+        empty = not held.num_rows
+        self._first_end = WATERMARK_MAX_US if empty else int(int64s(held, self.node.ends).min())
+        self._oldest = WATERMARK_MAX_US if empty else int(int64s(held, TS).min())
 
     def _answer(self, rows: pa.Table) -> pa.Table:
         self._feed.rows = rows
@@ -60,3 +79,4 @@ class Ended(Operator):
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self._held = tables["held"]
+        self._look_at(self._held)

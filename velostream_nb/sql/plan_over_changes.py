@@ -39,7 +39,7 @@ def plan_over_changes(
         key=_key(planner, node, items, conditions),
         by=(tuple(text(e) for e in by),),
         sql=f"SELECT {columns}, {KEY} FROM __in0 AS __in" + (f" QUALIFY {condition}" if condition else ""),
-        what=f"over {', '.join(dict.fromkeys(text(w) for w in windows))}",
+        what=f"over on changes: {', '.join(dict.fromkeys(text(w) for w in windows))}",
         ttl_us=ttl_us(planner),
     )
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from velostream_nb.core.model import WATERMARK_MAX_US
+from velostream_nb.core.records import TS
 from velostream_nb.sql.buckets import bucket_of, lag_of
 from velostream_nb.sql.plan import Node
-from velostream_nb.sql.scope import is_column, text
+from velostream_nb.sql.scope import is_column, named, text
 from velostream_nb.sql.spread import spread
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Extra:
 
 def _ends(tree: exp.Expr, lag_us: int) -> exp.Expr:
     """µs: no row of the partition is at or after it; one without a time never ends."""
+    if not lag_us:
+        return exp.Add(this=named(TS), expression=exp.Literal.number(1))
     at = exp.Anonymous(this="epoch_us", expressions=[tree.copy()])
-    end = exp.Add(this=at, expression=exp.Literal.number(lag_us + 1)) if lag_us + 1 else at
+    end = at if lag_us == -1 else exp.Add(this=at, expression=exp.Literal.number(lag_us + 1))
     return exp.Coalesce(this=end, expressions=[exp.Literal.number(WATERMARK_MAX_US)])
