@@ -15,7 +15,7 @@ from velostream_nb.sql.dialect import WALL
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.emission import late_data, mark_outermost
 from velostream_nb.sql.parse import node_place
-from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Order, Project, Source, StreamInfo, Table, walk
+from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Project, Source, StreamInfo, Table, walk
 from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated, own_columns
 from velostream_nb.sql.plan_changes import ORDER_BY, limit, order_of, sorted_by_output
 from velostream_nb.sql.plan_join import join_inputs
@@ -480,19 +480,6 @@ class Planner:
             return node
         items: Items = [(named(c), c) for c in node.columns] + list(extra or [])
         return self.project(node, items, where)
-
-    def ordered(self, node: Node, *, strict: bool, by: str | None = None) -> Node:
-        """The node's rows in event-time order; `by` names the time column when it is not `TS` itself."""
-        if by is not None and node.time.get(by):
-            node = Project(
-                inputs=(node,),
-                columns=node.columns,
-                pos=node.pos,
-                time={c: max(0, lag - node.time[by]) for c, lag in node.time.items()} | {by: 0},
-                items=tuple((text(named(c)), c) for c in node.columns),
-                retime=by,
-            )
-        return Order(inputs=(node,), columns=node.columns, pos=node.pos, time=node.time, strict=strict)
 
 
 def _key_of(items: Items, node: Node) -> tuple[str, ...] | None:
