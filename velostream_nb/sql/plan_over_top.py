@@ -10,6 +10,7 @@ from sqlglot import exp
 from velostream_nb.core.records import TS
 from velostream_nb.sql.plan import Latest, Node, Project, TopN
 from velostream_nb.sql.plan_over_frame import ordering_of
+from velostream_nb.sql.plan_over_function import whole_number
 from velostream_nb.sql.scope import inlined, is_column, named, text
 
 if TYPE_CHECKING:
@@ -60,20 +61,15 @@ def _limit_of(condition: exp.Expr) -> tuple[exp.Window, int, bool] | None:
         return None
     if isinstance(condition, exp.EQ) and not isinstance(rank.unnest(), exp.Window):
         rank, bound = bound, rank
-    rank, most = rank.unnest(), _whole(bound)
+    rank, most = rank.unnest(), whole_number(bound.unnest())
     if not isinstance(rank, exp.Window) or not isinstance(rank.this, _RANKS) or most is None:
         return None
     if isinstance(condition, exp.LT | exp.GT):
         most -= 1
-    whole = (_whole(low) or 2) <= 1 if low is not None else not isinstance(condition, exp.EQ) or most <= 1
-    return rank, most, whole
-
-
-def _whole(tree: exp.Expr | None) -> int | None:
-    tree = tree.unnest() if tree is not None else None
-    if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdecimal():
-        return int(tree.name)
-    return None
+    if low is None:
+        return rank, most, not isinstance(condition, exp.EQ) or most <= 1
+    lowest = whole_number(low.unnest())
+    return rank, most, lowest is not None and lowest <= 1
 
 
 def top(planner: Planner, node: Node, block: Node, items: Items, conditions: list[exp.Expr], limit: RankLimit) -> Node:
