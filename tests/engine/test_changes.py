@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.engine import data
+from tests.engine.changelog import Changelog
 from tests.engine.harness import comparable
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.records import OP, POS, TS, Decoded, pack_position
@@ -85,40 +85,6 @@ def plan_of(query: str, topics: Topics, settings: Mapping[str, str] | None = Non
     return plan_job(statement, topics, settings or {})
 
 
-class Fold:
-    """What a reader has after some changes; a change that makes no sense is an error."""
-
-    def __init__(self, plan: JobPlan) -> None:
-        self.plan = plan
-        self.rows: dict[Any, dict[str, Any]] = {}
-        self.bag: Counter[Any] = Counter()
-
-    def take(self, changes: pa.Table) -> None:
-        for change in changes.to_pylist():
-            op = change.pop(OP, "insert")
-            if self.plan.changelog == "upsert":
-                self._upsert(op, change)
-            else:
-                (row,) = comparable([change])
-                self.bag[row] += -1 if op == "delete" else 1
-                assert self.bag[row] >= 0, f"a row goes that is not there: {row}"
-
-    def _upsert(self, op: str, change: dict[str, Any]) -> None:
-        key = tuple(repr(change[k]) for k in self.plan.key)
-        if op == "delete":
-            assert key in self.rows, f"a delete of a key that is not there: {change}"
-            del self.rows[key]
-            return
-        old = self.rows.get(key)
-        assert old is None or comparable([old]) != comparable([change]), f"an upsert that changes nothing: {change}"
-        self.rows[key] = change
-
-    def answer(self) -> list[tuple[Any, ...]]:
-        if self.plan.changelog == "upsert":
-            return comparable(list(self.rows.values()))
-        return sorted(self.bag.elements(), key=repr)
-
-
 def answer(sql: str, topics: Topics, done: Mapping[str, int]) -> list[tuple[Any, ...]]:
     with duckdb.connect(config={"threads": 1}) as con:
         for name, topic in topics.items():
@@ -140,7 +106,7 @@ def follow(
     rng = random.Random(seed)
     engine = JobEngine(plan, state_dir=str(tmp_path) if tmp_path else None)
     done = dict.fromkeys(engine.topics, 0)
-    reader, changes = Fold(plan), []
+    reader, changes = Changelog(plan.key), []
     try:
         while any(done[t] < topics[t].rows.num_rows for t in done):
             batches = {}
@@ -154,8 +120,8 @@ def follow(
             outcome = engine.tick(batches)
             assert not outcome.rejected
             changes += outcome.rows.to_pylist()
-            reader.take(outcome.rows)
-            assert reader.answer() == answer(oracle or query, topics, done), f"after {done}"
+            reader.take(_changes(outcome.rows), f"after {done}")
+            assert comparable(reader.rows()) == answer(oracle or query, topics, done), f"after {done}"
             if tmp_path is not None and rng.random() < 0.2:
                 engine.save(tmp_path / "state.duckdb")
                 engine.close()
@@ -164,6 +130,10 @@ def follow(
     finally:
         engine.close()
     return plan, changes
+
+
+def _changes(rows: pa.Table) -> list[tuple[str, dict[str, Any]]]:
+    return [(row.pop(OP, "insert"), row) for row in rows.to_pylist()]
 
 
 def _limits(rng: random.Random, rows: int = 60) -> Topic:

@@ -8,3 +8,9 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-minutes", type=float, default=None, help="run random cases for so long")
     parser.addoption("--fuzz-seed", type=int, default=None, help="begin at this seed (else: at one of the moment)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What runs for long is there for those who ask for it."""
+    if config.getoption("--fuzz-minutes", default=None) is None:
+        items[:] = [item for item in items if item.name != "test_for_long"]

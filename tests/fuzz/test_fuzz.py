@@ -54,9 +54,7 @@ def test_moving_seeds(number: int, request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.timeout(0)
 def test_for_long(request: pytest.FixtureRequest) -> None:
-    minutes = request.config.getoption("--fuzz-minutes", default=None)
-    if minutes is None:
-        pytest.skip("pytest tests/fuzz --fuzz-minutes 30 runs for long")
+    minutes = request.config.getoption("--fuzz-minutes")
     first = _first_seed(request) + 1_000
     kinds = fuzz(range(first, first + 10**9), until_s=time.monotonic() + minutes * 60)
     print(f"seeds from {first}: {dict(kinds)}")  # noqa: T201
