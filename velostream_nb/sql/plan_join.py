@@ -239,7 +239,7 @@ class _Joins:
                 f"declare it: CREATE TABLE {name} (…, PRIMARY KEY (…))",
                 join.this,
             )
-        return self.planner.versions(table)
+        return self.planner.sources.versions(table)
 
     # -- USING and NATURAL --------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from velostream_nb.sql.plan_over import has_window
 from velostream_nb.sql.scope import conjuncts
+from velostream_nb.sql.select_list import output_name
 from velostream_nb.sql.subquery_groups import needs_split, split_groups
 from velostream_nb.sql.subquery_inner import OUTER, Inner, is_outer
 from velostream_nb.sql.subquery_joins import Joined
@@ -171,7 +172,7 @@ class Block:
     def _in_place(self, root: exp.Expr) -> None:
         new = self.replaced(root)
         if root.parent is self.select and root.arg_key == "expressions" and not isinstance(root, exp.Alias):
-            new = exp.alias_(new, self.planner.output_name(root.copy(), (root.index or 0) + 1), quoted=True)
+            new = exp.alias_(new, output_name(root.copy(), (root.index or 0) + 1), quoted=True)
         if new is not root:
             root.replace(new)
 

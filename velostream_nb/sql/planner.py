@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn, Protocol
 
 from sqlglot import exp
 
-from velostream_nb.core.errors import BindError, ConfigError, Place, UnsupportedError, did_you_mean
-from velostream_nb.core.records import POS, TS
+from velostream_nb.core.errors import ConfigError, Place, UnsupportedError
+from velostream_nb.core.records import TS
 from velostream_nb.sql.buckets import lag_of
 from velostream_nb.sql.dialect import WALL
 from velostream_nb.sql.durations import parse_duration_us
 from velostream_nb.sql.emission import late_data, mark_outermost
 from velostream_nb.sql.parse import node_place
 from velostream_nb.sql.plan import AsChanges, JobPlan, Node, Project, Source, StreamInfo, Table, walk
-from velostream_nb.sql.plan_aggregate import WINDOW_COLUMNS, aggregate, is_aggregated, own_columns
+from velostream_nb.sql.plan_aggregate import aggregate, is_aggregated, own_columns
 from velostream_nb.sql.plan_changes import ORDER_BY, limit, order_of, sorted_by_output
 from velostream_nb.sql.plan_join import join_inputs
 from velostream_nb.sql.plan_join_constant import with_constants_inlined
 from velostream_nb.sql.plan_over import has_window, plan_over
 from velostream_nb.sql.plan_sets import distinct, set_operation
+from velostream_nb.sql.plan_sources import Sources
 from velostream_nb.sql.plan_subquery import unnest_subqueries
 from velostream_nb.sql.plan_window import annotated, annotation, has_wall_window, is_annotation
 from velostream_nb.sql.rank_filters import ranks_inside
 from velostream_nb.sql.scope import Input, Scope, conjoin, conjuncts, is_column, named, stream_time, text
+from velostream_nb.sql.select_list import select_items
 from velostream_nb.sql.statements import Query, StartJob
-
-IDLE_TIMEOUT = "10s"
-"""A partition silent for so long no longer holds the watermark back, or an empty one would hold it for ever."""
 
 Items = list[tuple[exp.Expr, str]]
 """Bound expressions with their output names."""
@@ -67,7 +66,7 @@ def _plan(
     # the first pass finds the columns that are read, the second plans with those alone
     first = Planner(query, catalog, settings, None)
     first.query(query.tree)
-    planner = Planner(query, catalog, settings, first.used)
+    planner = Planner(query, catalog, settings, first.sources.used)
     root = planner.query(query.tree)
     sources = tuple(n for n in walk(root) if isinstance(n, Source) or (isinstance(n, Table) and n.stream.rows is None))
     if job and not sources:
@@ -88,14 +87,11 @@ class Planner:
         self.source = query.source
         self.settings = settings
         self.notes: list[str] = []
-        self.used: dict[str, set[str]] = {}
-        self._only = used
-        self._catalog = catalog
-        self._sources: dict[str, Source | Table] = {}
-        self._versions: dict[str, Source] = {}
+        self.catalog = catalog
+        self.sources = Sources(self, used, wall=has_wall_window(query.tree))
+        self._noting = used is None
         self._views: dict[str, Node] = {}
         self.emit = query.emit
-        self._wall = has_wall_window(query.tree)
         mark_outermost(query.tree)
 
     # -- messages ---------------------------------------------------------------------------------------------------
@@ -161,7 +157,7 @@ class Planner:
             late_filters = conjuncts(where)
             self.note("WHERE with a window function filters after the windows are computed, as QUALIFY does")
         scope.own = own_columns(tree)
-        items = self._items(tree, scope)
+        items = select_items(self, tree, scope)
         names = {name.lower() for _, name in items}
         bound = [scope.bind(f, names) for f in filters]
         qualify = [scope.bind(f, names) for f in late_filters]
@@ -259,7 +255,7 @@ class Planner:
             node = self._renamed(self.query(item.this, ctes), item)
             return Input.of(alias or "subquery", node), node
         if not isinstance(item, exp.Table):
-            self.refuse(f"{item.key.upper()} in FROM is not supported yet", "name a stream, a CTE or a subquery", item)
+            self.refuse(f"{item.key.upper()} in FROM is not supported in a job", "name a stream, a CTE or a subquery", item)
         if is_annotation(item):
             return self._annotated(item, ctes)
         if not isinstance(item.this, exp.Identifier):
@@ -267,7 +263,7 @@ class Planner:
         if item.args.get("sample") or item.args.get("pivots"):
             self.refuse("SAMPLE and PIVOT are not supported in a job", "filter by hash; pivot with FILTER", item)
         cte = ctes.get(item.name.lower()) if not item.db else None
-        node = cte if isinstance(cte, Node) else self._view(item) or self._stream(item)
+        node = cte if isinstance(cte, Node) else self._view(item) or self.sources.stream(item)
         return Input.of(alias, node), node
 
     def _renamed(self, node: Node, item: exp.Expr) -> Node:
@@ -293,7 +289,7 @@ class Planner:
         """The plan of a view, once however often it is named."""
         name = ".".join(part.name for part in item.parts).lower()
         if name not in self._views:
-            found = self._catalog.view(name)
+            found = self.catalog.view(name)
             if found is None:
                 return None
             outer, self.source = self.source, found.source  # places in the view are those of its own text
@@ -303,151 +299,14 @@ class Planner:
                 self.source = outer
         return self._views[name]
 
-    def _stream(self, item: exp.Table) -> Source | Table:
-        name = ".".join(part.name for part in item.parts)
-        try:
-            info = self._catalog.stream(name)
-        except BindError as error:
-            if error.place is None:
-                error.place = self.locate(item)
-            raise
-        if info.topic not in self._sources:
-            changelog = info.table or info.schema.changelog
-            self._sources[info.topic] = self._table(info) if changelog else self._source(info)
-        return self._sources[info.topic]
-
-    def _table(self, info: StreamInfo) -> Table:
-        columns, key = list(info.schema.names), info.schema.key
-        if self._only is not None:
-            # one at the least: a row without columns cannot be counted
-            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c in key] or columns[:1]
-        return Table(
-            inputs=(),
-            columns=tuple(columns),
-            pos=(),
-            time={},
-            changes=True,
-            key=key if key or info.schema.changelog == "upsert" else None,
-            stream=info,
-        )
-
-    def _source(self, info: StreamInfo) -> Source:
-        if self._wall and info.schema.time_column is not None:
-            self.note(f"event time of {info.name} is the broker's timestamp, because a window goes by the wall clock")
-            info = replace(info, schema=replace(info.schema, time_column=None))
-        columns = list(info.schema.names)
-        hidden = [c for c in columns if c.lower() in (TS, POS)]
-        if hidden:
-            raise BindError(f"column {hidden[0]!r} of {info.name} has a reserved name", hint="rename it at the source")
-        if self._only is not None:
-            columns = [c for c in columns if c in self._only.get(info.topic, set()) or c == info.schema.time_column]
-        timed = info.schema.time_column
-        delay = info.options.get("watermark.delay", self.settings.get("watermark.delay", "0s"))
-        idle = info.options.get("idle.timeout", self.settings.get("idle.timeout", IDLE_TIMEOUT))
-        return Source(
-            inputs=(),
-            columns=tuple(columns),
-            pos=(POS,),
-            time={timed: 0} if timed else {},
-            stream=info,
-            delay_us=parse_duration_us(delay),
-            idle_us=parse_duration_us(idle),
-        )
-
-    def versions(self, table: Table) -> Source:
-        """The records of a table's topic as they are, deletes as well (`OP`), as an append-only input."""
-        topic = table.stream.topic
-        if topic not in self._versions:
-            source = self._source(table.stream)
-            timed = [c for c in source.columns if c in source.time and c not in table.columns]
-            self._versions[topic] = replace(source, columns=(*table.columns, *timed), op=True)
-        return self._versions[topic]
-
     def scope(self) -> Scope:
         """An empty scope, whose reads are noted in the first pass."""
         scope = Scope(self.locate)
-        if self._only is None:
-            scope.used = self._mark_used(scope)
+        if self._noting:
+            scope.used = self.sources.mark_used(scope)
         return scope
 
-    def _mark_used(self, scope: Scope) -> Callable[[str], None]:
-        """What the scope calls with every internal name that an expression reads."""
-
-        def used(internal: str) -> None:
-            # by the column's own name, over all sources: a column too many costs little, one too few is an error
-            names = {i.names[k] for i in scope.inputs for k, name in i.internal.items() if name == internal}
-            for topic, source in self._sources.items():
-                self.used.setdefault(topic, set()).update(names & set(source.columns))
-
-        return used
-
     # -- SELECT -----------------------------------------------------------------------------------------------------
-
-    def _items(self, tree: exp.Select, scope: Scope) -> Items:
-        aliases = {e.alias.lower() for e in tree.expressions if isinstance(e, exp.Alias)}
-        if is_aggregated(tree):
-            aliases |= set(WINDOW_COLUMNS)
-        items: Items = []
-        for number, item in enumerate(tree.expressions, start=1):
-            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                items += self._star(item, scope)
-                continue
-            body = item.this if isinstance(item, exp.Alias) else item
-            bound = scope.bind(body, aliases)
-            name = item.alias if isinstance(item, exp.Alias) else self.output_name(body, number)
-            if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
-                bound = stream_time()
-            items.append((bound, name))
-        return self._distinct(items, tree)
-
-    def output_name(self, body: exp.Expr, number: int) -> str:
-        if isinstance(body, exp.Column):
-            return str(body.name)
-        if isinstance(body, exp.Anonymous) and body.name.upper() == "VELO_NOW":
-            return "timestamp"
-        written = text(body).lower()
-        return written if len(written) <= 60 else f"column_{number}"
-
-    def _star(self, star: exp.Expr, scope: Scope) -> Items:
-        body = star.this if isinstance(star, exp.Column) else star
-        table = star.table.lower() if isinstance(star, exp.Column) else ""
-        inputs = [i for i in scope.inputs if not table or i.alias.lower() == table]
-        if not inputs:
-            hint = did_you_mean(table, [i.alias for i in scope.inputs])
-            raise BindError(f"unknown table or alias {table!r}", hint=hint, place=self.locate(star))
-        dropped = {e.name.lower() for e in body.args.get("except_") or []}
-        replaced = {e.alias.lower(): e.this for e in body.args.get("replace") or []}
-        if body.args.get("rename"):
-            self.refuse("SELECT * RENAME is not supported in a job", "list the columns with AS", star)
-        items: Items = []
-        seen: dict[str, int] = {}
-        given: set[str] = set()
-        for item in inputs:
-            for key, own in item.internal.items():
-                merged = None if table else scope.merged.get(key)
-                internal = own if merged is None or own not in merged.members else merged.internal
-                if key in dropped or (merged is not None and internal in given):
-                    continue
-                given.add(internal)
-                scope.used(own)
-                expression = scope.bind(replaced[key]) if key in replaced else named(internal)
-                count = seen.get(key, 0)
-                seen[key] = count + 1
-                items.append((expression, item.names[key] + (f"_{count}" if count else "")))
-        return items
-
-    def _distinct(self, items: Items, tree: exp.Select) -> Items:
-        seen: set[str] = set()
-        for position, (_, name) in enumerate(items):
-            if name.lower() in seen:
-                node = tree.expressions[min(position, len(tree.expressions) - 1)]
-                raise BindError(
-                    f"two output columns are named {name!r}",
-                    hint="give one of them another name with AS",
-                    place=self.locate(node),
-                )
-            seen.add(name.lower())
-        return items
 
     def project(self, node: Node, items: Items, where: list[exp.Expr]) -> Node:
         """The stateless end of a block."""

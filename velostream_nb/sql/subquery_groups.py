@@ -10,6 +10,7 @@ from sqlglot import exp
 from velostream_nb.sql.aggregates import is_aggregate_call
 from velostream_nb.sql.plan_window import WINDOW_COLUMNS
 from velostream_nb.sql.scope import named
+from velostream_nb.sql.select_list import output_name
 from velostream_nb.sql.subquery_names import Local, Names, Resolver, bare, has_query
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class _Split:
             self.planner.refuse("* beside aggregates and a subquery", "list the columns", item)
         if isinstance(item, exp.Alias):
             return exp.Alias(this=self._rewritten(item.this), alias=item.args["alias"].copy())
-        name = exp.to_identifier(self.planner.output_name(item, number), quoted=True)
+        name = exp.to_identifier(output_name(item, number), quoted=True)
         return exp.Alias(this=self._rewritten(item), alias=name)
 
     def _rewritten(self, tree: exp.Expr) -> exp.Expr:
