@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` measures, `python -m benchmarks.check` compares two results. See README.md."""

@@ -1,0 +1,1 @@
+"""What is measured: one module per group of figures. They run workers and only count: nothing heavy is imported here."""
