@@ -10,7 +10,7 @@ from velostream_nb.core.functions import Function
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.types import field_type
 from velostream_nb.engine.job import JobEngine
-from velostream_nb.engine.node import OperatorStats
+from velostream_nb.engine.node import KEEPS, OperatorStats, described
 from velostream_nb.sql import plan as plans
 from velostream_nb.sql.plan import JobPlan
 
@@ -111,7 +111,7 @@ def explain_engine(engine: JobEngine, *, job: str | None = None) -> Explanation:
     steps = []
     for number, (node, live) in enumerate(zip(engine.nodes, stats, strict=True), start=1):
         plan = node.operator.node
-        detail, _, keeps = _halves(node.operator.describe())
+        detail, _, keeps = _halves(described(node.operator))
         steps.append(
             Step(
                 number=number,
@@ -119,7 +119,7 @@ def explain_engine(engine: JobEngine, *, job: str | None = None) -> Explanation:
                 what=_title(plan),
                 detail=detail,
                 mode="changelog" if plan.changes else "append",
-                key=plan.key,
+                key=node.operator.output.key,
                 keeps=keeps,
                 bound=_bound(plan) if keeps else "",
                 live=live,
@@ -148,7 +148,7 @@ def size_text(size: int) -> str:
 
 
 def _halves(described: str) -> tuple[str, str, str]:
-    for mark in ("; keeps ", "; hold "):
+    for mark in KEEPS:
         if mark in described:
             return described.partition(mark)
     return described, "", ""

@@ -26,7 +26,7 @@ from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.keyed import Keyed, TopN
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
-from velostream_nb.engine.node import Operator, OperatorStats
+from velostream_nb.engine.node import Operator, OperatorStats, described, taken_by
 from velostream_nb.engine.numbers import shown_field, stays_wide, whole_numbers
 from velostream_nb.engine.one_row import OneRowJoin
 from velostream_nb.engine.ordered import Order
@@ -180,21 +180,32 @@ class JobEngine:
     def _compile(self) -> tuple[EngineNode, ...]:
         nodes: list[EngineNode] = []
         place: dict[int, int] = {}
-        for node in plans.walk(self.plan.root):
+        walked = plans.walk(self.plan.root)
+        readers: dict[int, list[plans.Node]] = {id(node): [] for node in walked}
+        for node in walked:
+            for upstream in node.inputs:
+                readers[id(upstream)].append(node)
+        for node in walked:
+            if id(node) in place:  # a Project that the operator below it has taken
+                continue
             inputs = tuple(place[id(i)] for i in node.inputs)
-            upstream = [nodes[i].operator for i in inputs]
+            then = _fused(node, readers)
             try:
-                operator = _OPERATORS[type(node)](node, self._duck, self._account, *upstream)
+                operator = self._operator(node, [nodes[i].operator for i in inputs], then)
             except BindError as error:
                 raise BindError(_named_plainly(error.message), hint=error.hint, place=error.place) from error
             topic = node.stream.topic if isinstance(node, plans.Source | plans.Table) else None
             if isinstance(node, plans.Table) and node.stream.rows is not None:
                 topic = None
             topics = (topic,) if topic else tuple(dict.fromkeys(t for i in inputs for t in nodes[i]._topics))
-            place[id(node)] = len(nodes)
+            place |= dict.fromkeys(map(id, (node, *then)), len(nodes))
             sides = tuple(nodes[i]._topics for i in inputs)
             nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics, sides=sides))
         return tuple(nodes)
+
+    def _operator(self, node: plans.Node, upstream: list[Operator], then: tuple[plans.Project, ...]) -> Operator:
+        more = {"then": then} if then else {}
+        return _OPERATORS[type(node)](node, self._duck, self._account, *upstream, **more)
 
     def _output_schema(self, schema: pa.Schema) -> pa.Schema:
         try:
@@ -310,7 +321,7 @@ class JobEngine:
         found = []
         for node in self.nodes:
             rows, size = node.operator.state_size()
-            detail = node.operator.describe()
+            detail = described(node.operator)
             busy_us = node.busy_ns // 1000
             found.append(OperatorStats(node.name, detail, rows, size, node.rows_in, node.rows_out, busy_us))
         return found
@@ -320,7 +331,7 @@ class JobEngine:
     @property
     def fingerprint(self) -> str:
         """Changes when the plan does: a snapshot of another plan is refused."""
-        lines = [f"{n.inputs}{_written(n.operator.node)}{n.operator.schema}" for n in self.nodes]
+        lines = [f"{n.inputs}{_planned(n.operator)}{n.operator.schema}" for n in self.nodes]
         lines += [function.digest for function in self.functions]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -399,6 +410,20 @@ def _types(schema: pa.Schema) -> list[tuple[str, str]]:
 
 def _named_plainly(message: str) -> str:
     return message.replace('"__in"', "the input")
+
+
+def _fused(node: plans.Node, readers: Mapping[int, list[plans.Node]]) -> tuple[plans.Project, ...]:
+    """The Projects above a node that its operator takes into its own statement."""
+    then: list[plans.Project] = []
+    project = taken_by(readers[id(node)]) if _OPERATORS[type(node)].fuses else None
+    while project is not None:
+        then.append(project)
+        project = taken_by(readers[id(project)])
+    return tuple(then)
+
+
+def _planned(operator: Operator) -> str:
+    return "".join(map(_written, (operator.node, *operator.then)))
 
 
 def _written(node: plans.Node) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import OP, POS, TS, WEIGHT, Decoded, unpack_position
+from velostream_nb.core.records import OP, POS, TS, Decoded, unpack_position
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
-from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.node import Operator, items_shown, items_sql, shown
+from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.node import Operator, project_shown, project_sql
 from velostream_nb.sql import plan
 
 
@@ -125,24 +125,30 @@ class Project(Operator):
 
     name = "project"
     node: plan.Project
+    fuses = True
 
-    def __init__(self, node: plan.Project, duck: Duck, account: Account, upstream: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.Project,
+        duck: Duck,
+        account: Account,
+        upstream: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
+        self.then = then
         self._feed = duck.feed(upstream.schema)
         self._late_feed = duck.feed(upstream.schema.append(pa.field(WM, pa.int64())))
         self._lag_us = node.inputs[0].time[node.retime] if node.retime else 0
-        self.schema = duck.schema_of(self._sql(self._feed.name))
-        self._statement = duck.prepare(self._sql(self._feed.name))
+        sql = self.projected(project_sql(node, self._feed.name))
+        self.schema = duck.schema_of(sql)
+        self._statement = duck.prepare(sql)
 
-    def _sql(self, feed: str, extra: str = "") -> str:
-        node = self.node
-        where = f" WHERE {node.where}" if node.where else ""
-        if node.changes:
-            return f"SELECT {items_sql(node.items)}, {WEIGHT} FROM {feed} AS __in {node.joined}{where}"
-        time = f"epoch_us({quote(node.retime)}) AS {TS}" if node.retime else TS
-        positions = quoted(node.inputs[0].pos) + (f", {node.row} AS {quote(node.pos[-1])}" if node.row else "")
-        hidden = f"{time}, {positions}{extra}"
-        return f"SELECT {items_sql(node.items)}, {hidden} FROM {feed} AS __in {node.joined}{where}"
+    def _late_sql(self) -> str:
+        """Late rows stay as far behind the watermark as they are."""
+        first = project_sql(self.node, self._late_feed.name, f", {WM} - {self._lag_us} AS {WM}")
+        return self.projected(first, f", {WM}")
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -153,13 +159,11 @@ class Project(Operator):
         late = None
         if delta.late is not None:
             self._late_feed.rows = delta.late
-            late = self.duck.evaluate(self._sql(self._late_feed.name, f", {WM} - {self._lag_us} AS {WM}"))
+            late = self.duck.evaluate(self._late_sql())
         watermark = delta.watermark_us
         if self._lag_us and abs(watermark) < WATERMARK_MAX_US:
             watermark -= self._lag_us
         return Delta(rows, watermark, late, delta.many)
 
     def describe(self) -> str:
-        where = f" where {shown(self.node.where)}" if self.node.where else ""
-        joined = f" {shown(self.node.joined)}" if self.node.joined else ""
-        return f"select {items_shown(self.node.items)}{joined}{where}"
+        return project_shown(self.node)
