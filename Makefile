@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
-.PHONY: demo run-short test lint bench clean help install chromium
+.PHONY: demo run-short test lint bench bench-check clean help install chromium
 
 demo: $(STAMP) ## install into .venv, run the trading demo, print the dashboard's address (DEMO_DURATION, SQL_SERVER_PORT)
 	@exec $(BIN)/velo demo
@@ -23,17 +23,20 @@ lint: $(TESTED) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(TESTED) ## run the benchmarks
-	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(TESTED) ## measure and print the table: QUICK=1 in two minutes; see benchmarks/README.md for BENCH_…
+	@$(BIN)/python -m benchmarks
+
+bench-check: $(TESTED) ## name what became slower: OLD=a.json NEW=b.json; without, the reference and the newest result
+	@$(BIN)/python -m benchmarks.check $(OLD) $(NEW)
 
 install: $(STAMP) ## install into .venv and no more
 
 clean: ## remove .venv and everything that was made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/data benchmarks/results tests/screens
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.envs benchmarks/data benchmarks/results tests/screens
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

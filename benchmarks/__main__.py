@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import conditions, render
-from benchmarks.plan import FULL, LONG, PEERS, QUICK, SECTIONS, Plan, minutes
+from benchmarks.plan import FULL, LONG_ROWS, PEERS, QUICK, SECTIONS, Plan, minutes
 from benchmarks.report import Report, Section, save
 
 HERE = Path(__file__).resolve().parent
@@ -43,15 +43,23 @@ def _say(what: str) -> None:
 def asked(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; the environment's BENCH_… are its defaults."""
     env = os.environ.get
+
+    def switch(name: str) -> bool:
+        return env(name, "") not in ("", "0")
+
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", default=bool(env("QUICK")), help="two minutes, small inputs")
-    parser.add_argument("--long", action="store_true", default=bool(env("BENCH_LONG")), help="memory at 50 M rows too")
+    parser.add_argument("--quick", action="store_true", default=switch("QUICK"), help="two minutes, small inputs")
+    parser.add_argument("--long", action="store_true", default=switch("BENCH_LONG"), help="memory at 50 M rows too")
     parser.add_argument("--only", default=env("BENCH_ONLY", ""), help=f"some of: {','.join(SECTIONS)}")
-    parser.add_argument("--scale", type=float, default=env("BENCH_SCALE"), help="of the five jobs' input; 1 is 3.2 M rows")
+    parser.add_argument(
+        "--scale", type=float, default=env("BENCH_SCALE"), help="of the five jobs' input; 1 is 3.2 M rows"
+    )
     parser.add_argument("--runs", type=int, default=env("BENCH_RUNS"), help="of each figure")
     parser.add_argument("--peers", default=env("BENCH_PEERS"), help=f"some of: {','.join(PEERS)}; or none")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for the result")
-    parser.add_argument("--reference", action="store_true", default=bool(env("BENCH_REFERENCE")), help="also as README's figures")
+    parser.add_argument(
+        "--reference", action="store_true", default=switch("BENCH_REFERENCE"), help="also as README's figures"
+    )
     return parser.parse_args(arguments)
 
 
@@ -59,7 +67,7 @@ def planned(options: argparse.Namespace) -> tuple[Plan, tuple[str, ...]]:
     """What to measure. SystemExit for names that mean nothing."""
     plan = QUICK if options.quick else FULL
     if options.long:
-        plan = dataclasses.replace(plan, **LONG)
+        plan = dataclasses.replace(plan, memory_rows=LONG_ROWS)
     for name in ("scale", "runs"):
         if getattr(options, name) is not None:
             plan = dataclasses.replace(plan, **{name: getattr(options, name)})
@@ -82,7 +90,9 @@ def main(arguments: Sequence[str]) -> int:
     options = asked(arguments)
     plan, sections = planned(options)
     load = os.getloadavg()[0]
-    _say(f"measuring {', '.join(sections)}: about {max(1, round(minutes(plan, sections)))} minutes, and once more for data")
+    _say(
+        f"measuring {', '.join(sections)}: about {max(1, round(minutes(plan, sections)))} minutes, and once more for data"
+    )
     if load > BUSY_LOAD:
         _say(f"warning: the load is {load:.2f}: the figures will be those of a busy machine")
     report = run(plan, sections)

@@ -1,6 +1,8 @@
 """Compare two results: which figures became better or worse by more than their runs differ among themselves.
 
-    python -m benchmarks.check OLD.json NEW.json
+    python -m benchmarks.check [OLD.json [NEW.json]]
+
+Left out, OLD is the committed reference and NEW the newest of benchmarks/results/.
 
 A figure has changed when its medians differ by more than all of: three times the MAD (the median distance of the runs
 from their median) of the older and of the newer runs, and the share below which the figure says nothing (5 % for most,
@@ -18,6 +20,7 @@ from pathlib import Path
 from benchmarks.conditions import MACHINE
 from benchmarks.report import OURS, Figure, Report, load
 
+HERE = Path(__file__).resolve().parent
 MADS = 3.0
 """For a normal distribution three MADs are two standard deviations."""
 
@@ -82,9 +85,9 @@ def text(old: Report, new: Report) -> list[str]:
     found = changes(old, new)
     ours = [c for c in found if c.old.engine == OURS]
     lines = [f"{len(found)} figures in both; {old.conditions['commit']} against {new.conditions['commit']}"]
-    for name in sorted(old.versions.keys() & new.versions.keys()):
-        if old.versions[name] != new.versions[name]:
-            lines.append(f"note: {name} was {old.versions[name]} and is {new.versions[name]}")
+    both = sorted(old.versions.keys() & new.versions.keys())
+    moved_on = [name for name in both if old.versions[name] != new.versions[name]]
+    lines += [f"note: {name} was {old.versions[name]} and is {new.versions[name]}" for name in moved_on]
     lines += [f"WRONG ANSWER: {said}" for section in new.sections for said in section.wrong]
     for verdict in ("worse", "better"):
         changed = sorted((c for c in ours if c.verdict == verdict), key=lambda c: -abs(c.ratio - 1))
@@ -105,13 +108,25 @@ def _line(c: Change) -> str:
     return f"{c.new.name}: {c.old.median:.4g} -> {c.new.median:.4g}{unit} ({c.ratio - 1:+.1%}; noise {c.noise:.0%})"
 
 
+def _paths(arguments: Sequence[str]) -> tuple[Path, Path]:
+    """The two files to compare. ValueError when there is no result yet."""
+    given = [Path(argument) for argument in arguments]
+    old = given[0] if given else HERE / "reference.json"
+    if len(given) == 2:
+        return old, given[1]
+    results = sorted((HERE / "results").glob("*.json"))  # their names begin with their dates
+    if not results:
+        raise ValueError("there is no result in benchmarks/results: run `make bench`, or name two files")
+    return old, results[-1]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit status as the module says."""
-    if len(arguments) != 2:
-        print("usage: python -m benchmarks.check OLD.json NEW.json", file=sys.stderr)
+    if len(arguments) > 2:
+        print("usage: python -m benchmarks.check [OLD.json [NEW.json]]", file=sys.stderr)
         return 2
     try:
-        old, new = (load(Path(argument)) for argument in arguments)
+        old, new = (load(path) for path in _paths(arguments))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

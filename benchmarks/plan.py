@@ -49,7 +49,8 @@ class Plan:
 
 
 FULL = Plan()
-LONG = {"memory_rows": (1_000_000, 10_000_000, 50_000_000)}
+LONG_ROWS = (1_000_000, 10_000_000, 50_000_000)
+"""Sizes of `Plan.memory_rows` in a long run."""
 QUICK = Plan(
     scale=0.1,
     runs=1,
@@ -70,7 +71,7 @@ TINY = Plan(
     batch_rows=1_000,
     cores_scale=0.002,
     rates=(2_000,),
-    latency_s=1,
+    latency_s=3,
     warm_up_s=1,
     memory_rows=(2_000, 6_000),
     jobs=3,

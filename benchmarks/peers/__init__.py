@@ -77,4 +77,3 @@ def _install(peer: Peer, say: Callable[[str], None]) -> None:
     pip = [str(peer.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]
     subprocess.run([*pip, str(HERE / f"{peer.name}.txt")], check=True, capture_output=True, text=True)
     stamp.write_text(wanted)
-

@@ -222,15 +222,17 @@ class Imbalance(StatefulLogic):
         parts = list(self._slices.values())
         self._slices.pop(start, None)
         self._end += SLICE_MS
-        buys, sells = ([part[side] for part in parts if part[side] is not None] for side in (1, 0))
-        total = sum(buys) + sum(sells)
-        if total < 10_000 or max(sum(buys), sum(sells)) <= 0.7 * total:
+        # a sum over no rows is NULL in SQL
+        sells, buys = ([sums[side] for sums in parts if sums[side] is not None] for side in (0, 1))
+        bought, sold = sum(buys), sum(sells)
+        total = bought + sold
+        if total < 10_000 or max(bought, sold) <= 0.7 * total:
             return []
         return [
             {
-                "symbol": self._symbol, "buy_volume": sum(buys) if buys else None,
-                "sell_volume": sum(sells) if sells else None, "total_volume": total,
-                "buy_ratio": round(sum(buys) / total, 4), "window_start": start, "window_end": end,
+                "symbol": self._symbol, "buy_volume": bought if buys else None,
+                "sell_volume": sold if sells else None, "total_volume": total,
+                "buy_ratio": round(bought / total, 4), "window_start": start, "window_end": end,
             }
         ]  # fmt: skip
 

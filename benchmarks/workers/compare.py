@@ -38,7 +38,9 @@ def _rows(folder: Path, topic: str) -> str:
         written = {name: "BIGINT" if kind == "TIMESTAMP" else kind for name, kind in columns.items()}
         scan = f"read_json('{folder / topic}.jsonl', format = 'newline_delimited', columns = {written})"
     rounded = ", ".join(
-        f"round({name}, 6) AS {name}" if kind == "DOUBLE" else f"{name}::{'BIGINT' if kind == 'TIMESTAMP' else kind} AS {name}"
+        f"round({name}, 6) AS {name}"
+        if kind == "DOUBLE"
+        else f"{name}::{'BIGINT' if kind == 'TIMESTAMP' else kind} AS {name}"
         for name, kind in columns.items()
     )
     return f"SELECT {rounded} FROM {scan}"
