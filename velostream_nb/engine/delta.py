@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import TS, Rejected
+from velostream_nb.engine.codes import Int64s as Int64s
+from velostream_nb.engine.codes import narrow, parted
 
 WM = "__wm"
 """Hidden column of late rows: the watermark of the row's own partition when it arrived, int64 µs."""
-
-Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -120,15 +119,15 @@ def is_sorted(*keys: Int64s) -> bool:
 
 
 def codes_of(table: pa.Table, columns: tuple[str, ...]) -> Int64s:
-    """One number a row that is equal exactly where the key columns are equal; NULL equals NULL."""
-    return combined(map(identity, (table.column(name) for name in columns)), table.num_rows)[0]
+    """One number a row that is equal exactly where the key columns are equal; NULL equals NULL. Read-only."""
+    return parted(table, columns).codes
 
 
 def last_per_code(codes: Int64s, count: int) -> npt.NDArray[np.bool_]:
     """True for the last `count` rows of every code, in the order the rows stand."""
     if count <= 0 or not len(codes):
         return np.zeros(len(codes), dtype=np.bool_)
-    order = np.argsort(_narrow(codes), kind="stable")
+    order = np.argsort(narrow(codes), kind="stable")
     ordered = codes[order]
     last = np.r_[np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1]
     sizes = np.diff(np.r_[-1, last])
@@ -136,8 +135,3 @@ def last_per_code(codes: Int64s, count: int) -> npt.NDArray[np.bool_]:
     keep = np.zeros(len(codes), dtype=np.bool_)
     keep[order[from_end < count]] = True
     return keep
-
-
-def _narrow(codes: Int64s) -> npt.NDArray[np.integer]:
-    """The same codes in 16 bits where they fit: numpy sorts those by radix."""
-    return codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes

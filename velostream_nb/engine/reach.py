@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
-from velostream_nb.engine.delta import Int64s, codes_of, int64s
+from velostream_nb.engine.codes import Int64s, parted
+from velostream_nb.engine.delta import int64s
 from velostream_nb.engine.ordered import unit_of, units
 from velostream_nb.sql.plan import Reach
 
@@ -28,16 +29,11 @@ class Partitioned:
     """
 
     def __init__(self, rows: pa.Table, partition: tuple[str, ...]) -> None:
-        self.codes = codes_of(rows, partition)
+        parts = parted(rows, partition)
         count = rows.num_rows
         self._index = np.arange(count)
-        # numpy sorts 16 bits by radix
-        narrow = self.codes.astype(np.uint16) if self.codes.max(initial=0) < 1 << 16 else self.codes
-        self.order = np.argsort(narrow, kind="stable") if partition else self._index
-        ordered = self.codes[self.order]
-        starts = np.r_[0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1] if count else self._index
-        self.starts = starts
-        sizes = np.diff(np.r_[starts, count])
+        self.codes, self.order, sizes = parts.codes, parts.order, parts.sizes
+        self.starts = starts = parts.starts
         self.first = np.repeat(starts, sizes)
         self.stop = np.repeat(np.r_[starts[1:], count] if count else starts, sizes)
         self._sizes = sizes
