@@ -7,6 +7,7 @@ executed, so a tick costs no parsing, binding or planning.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -97,20 +98,32 @@ class Feed:
 
 
 class Duck:
-    """One in-memory DuckDB, used by one thread at a time. It reads no file, environment or network.
+    """A connection to an in-memory DuckDB, used by one thread at a time. It reads no file, environment or network.
+
+    Connections share one instance where they can: another one costs 20 ms and 4 MB. They share no names, because all
+    that a `Duck` makes is temporary, and temporary things belong to their connection. Functions and folders belong to
+    an instance, so who asks for those gets one of its own.
 
     Args:
         functions: Python functions that SQL may call, by lower-case name.
+        apart: `lock` will open a folder: an instance of its own.
     """
 
     def __init__(
-        self, *, threads: int = 1, memory_limit: str | None = None, functions: Mapping[str, Function] | None = None
+        self,
+        *,
+        threads: int = 1,
+        memory_limit: str | None = None,
+        functions: Mapping[str, Function] | None = None,
+        apart: bool = False,
     ) -> None:
-        self._con = duckdb.connect(config={**_CONFIG, "threads": threads})
-        if memory_limit is not None:
-            self._con.execute(f"SET memory_limit = '{memory_limit}'")
-        self._con.execute("SET asof_loop_join_threshold = 0")  # Arrow sources look small to the planner
-        self._con.execute("SET TimeZone = 'UTC'")
+        self._apart = apart or bool(functions) or threads != 1 or memory_limit is not None
+        if self._apart:
+            self._con = _open(threads)
+            if memory_limit is not None:
+                self._con.execute(f"SET memory_limit = '{memory_limit}'")
+        else:
+            self._con = _shared(os.getpid()).cursor()
         self._names = itertools.count()
         self._feeds: list[Feed] = []
         self._faults = Faults()
@@ -141,10 +154,12 @@ class Duck:
 
     def lock(self, state_dir: str | None = None) -> None:
         """Close the way to the machine for good; `state_dir` stays readable and writable for snapshots."""
+        assert self._apart or state_dir is None, "a shared instance opens no folder"
+        if not self._apart:  # it was never open
+            return
         if state_dir is not None:
             self._con.execute(f"SET allowed_directories = [{quote_text(state_dir)}]")
-        self._con.execute("SET enable_external_access = false")
-        self._con.execute("SET lock_configuration = true")
+        _lock(self._con)
 
     def feed(self, schema: pa.Schema) -> Feed:
         """A new, empty feed."""
@@ -170,7 +185,7 @@ class Duck:
     def table(self, columns_sql: str) -> str:
         """A new native table shaped like the query's result; returns its name."""
         name = f"__state{next(self._names)}"
-        self._compile(lambda: self._con.execute(f"CREATE TABLE {name} AS {columns_sql} LIMIT 0"))
+        self._compile(lambda: self._con.execute(f"CREATE TEMP TABLE {name} AS {columns_sql} LIMIT 0"))
         return name
 
     def prepare(self, sql: str) -> Statement:
@@ -274,10 +289,31 @@ class Statement:
         return f"EXECUTE {self._name}{arguments}"
 
 
+def _open(threads: int) -> duckdb.DuckDBPyConnection:
+    """A new instance. What it is set to holds for all of its connections."""
+    con = duckdb.connect(config={**_CONFIG, "threads": threads})
+    con.execute("SET GLOBAL asof_loop_join_threshold = 0")  # Arrow sources look small to the planner
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    return con
+
+
+def _lock(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+@lru_cache(maxsize=1)
+def _shared(_process: int) -> duckdb.DuckDBPyConnection:
+    """The instance that connections share, locked down; by process, because a fork must not use its parent's."""
+    con = _open(threads=1)
+    _lock(con)
+    return con
+
+
 @lru_cache(maxsize=1)
 def builtin_names() -> frozenset[str]:
     """Names, in lower case, that a Python function cannot have: DuckDB's functions and reserved words."""
-    with duckdb.connect(config=_CONFIG) as con:
+    with _shared(os.getpid()).cursor() as con:
         rows = con.execute(
             "SELECT function_name FROM duckdb_functions() "
             "UNION SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"

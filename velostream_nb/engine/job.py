@@ -154,7 +154,7 @@ class JobEngine:
         texts = list(plans.texts(plan.root))
         self.functions = tuple(called(functions or {}, texts))
         self._account = Account(letters=plan.late == "dead_letter")
-        self._duck = Duck(threads=threads, functions=functions)
+        self._duck = Duck(threads=threads, functions=functions, apart=state_dir is not None)
         self._duck.lock(state_dir)
         self._wall = Wall(self._duck) if reads_wall(texts) else None
         try:

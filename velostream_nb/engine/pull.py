@@ -40,7 +40,7 @@ def pull(
         for name, table in tables.items():
             feed = duck.feed(table.schema)
             feed.rows = table
-            duck.run(f"CREATE VIEW {quote(name)} AS SELECT * FROM {feed.name}")
+            duck.run(f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM {feed.name}")
         duck.lock()
         try:
             return numbers_that_fit(duck.arrow(sql))

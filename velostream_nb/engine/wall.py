@@ -16,7 +16,7 @@ class Wall:
     def __init__(self, duck: Duck) -> None:
         self._feed = duck.feed(_SCHEMA)
         self.set(0)
-        duck.run(f"CREATE MACRO {WALL}() AS (SELECT make_timestamp(us) FROM {self._feed.name})")
+        duck.run(f"CREATE TEMP MACRO {WALL}() AS (SELECT make_timestamp(us) FROM {self._feed.name})")
 
     def set(self, now_us: int) -> None:
         """The time from now on, microseconds since the epoch."""
