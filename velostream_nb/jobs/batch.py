@@ -183,15 +183,14 @@ class _Run:
         named = {s.name.lower(): s.options.get("topic", s.name) for s in statements if isinstance(s, CreateStream)}
         self._inserted = {named.get(s.name.lower(), s.name) for s in statements if isinstance(s, InsertRows)}
         self._broker.between = set(self._inserted)
-        self._executor.run(text, params)
+        self._executor.carry_out(statements)
         specs = [job.spec for job in self._jobs()]
         if not specs:
             raise UnsupportedError("the application starts no job", hint="START JOB name AS SELECT … FROM a source")
         self._check_inputs(specs)
         # what was opened so far only told columns; the jobs' readers follow, limited to what is read
         self._plan_reading(specs)
-        for job in self._jobs():
-            self._ticker.restart(job)
+        self._ticker.reopen()
 
     def _check_inputs(self, specs: Sequence[JobSpec]) -> None:
         made = {spec.output for spec in specs} | self._inserted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 
@@ -103,10 +103,13 @@ class Executor:
             params: values for ``$name``.
             waiting: how long a query with EMIT CHANGES LIMIT waits for its rows.
         """
-        script = parse(text, params=params or None)
+        return self.carry_out(parse(text, params=params or None).statements, waiting)
+
+    def carry_out(self, statements: Sequence[Statement], waiting: Waiting = FOREVER) -> list[Result]:
+        """`run` for statements that are parsed already."""
         results = []
-        for waits, statements in groupby(script.statements, key=_waits):
-            starts = list(statements)
+        for waits, run in groupby(statements, key=_waits):
+            starts = list(run)
             holding = any(isinstance(s, StartJob) for s in starts) and not waits
             with self._runner().hold() if holding else nullcontext():
                 results += [self._do(s, waiting) for s in starts]

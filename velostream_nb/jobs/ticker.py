@@ -109,6 +109,14 @@ class Ticker:
         self.stop(job)
         self.start(job)
 
+    def reopen(self) -> None:
+        """Before the first tick: open the readers of all active jobs anew, at their starts."""
+        jobs = self.active()
+        for job in jobs:
+            self._intake.leave(job.name)
+        for job in jobs:
+            self._place(job, {})
+
     def drop(self, job: RunningJob) -> None:
         """Forget the job and take its user's stream apart."""
         if job.state in (JobState.RUNNING, JobState.PAUSED):
