@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import conditions, render
+from benchmarks.child import WorkerError
 from benchmarks.plan import FULL, LONG_ROWS, PEERS, QUICK, SECTIONS, Plan, minutes
 from benchmarks.report import Report, Section, save
 
@@ -28,7 +29,10 @@ def run(plan: Plan, sections: Sequence[str]) -> Report:
         suite = importlib.import_module(f"benchmarks.suites.{name}")
         began_s = time.monotonic()
         _say(f"== {name}")
-        section: Section = suite.measure(plan, _say)
+        try:
+            section: Section = suite.measure(plan, _say)
+        except WorkerError as error:  # the other sections are worth having all the same
+            section = Section(name, name, wrong=[f"it failed: {error}"])
         section.details["took_s"] = round(time.monotonic() - began_s, 1)
         report.versions |= section.details.pop("versions", {})
         report.sections.append(section)

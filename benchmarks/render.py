@@ -25,6 +25,11 @@ def amount(value: float, unit: str) -> str:
     return f"{digits} {unit}".rstrip()
 
 
+def between(figure: Figure) -> str:
+    """The smallest and the largest of the runs."""
+    return f"{amount(min(figure.runs), figure.unit)} – {amount(max(figure.runs), figure.unit)}"
+
+
 def conditions(report: Report) -> list[str]:
     """Two sentences: the machine, the moment and the versions; the sizes."""
     c, s = report.conditions, report.settings
@@ -66,7 +71,7 @@ def section_lines(section: Section) -> list[str]:
     """A section: what was run, every figure with its spread, what is special to it, what was skipped."""
     lines = [f"## {section.title}", "", *(line for note in section.notes for line in (note, ""))]
     rows = [
-        (f.name, f.engine, amount(f.median, f.unit), f"{amount(min(f.runs), f.unit)} – {amount(max(f.runs), f.unit)}")
+        (f.name, f.engine, amount(f.median, f.unit), between(f))
         for f in section.figures
         if not section.details.get("own_table")
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import child, inputs
 from benchmarks.peers import Peer, prepared
 from benchmarks.plan import Plan
+from benchmarks.render import amount, between, extra
 from benchmarks.report import DUCKDB, OURS, Section
 
 FORMS = {"jsonl": "JSON lines", "parquet": "Parquet"}
@@ -25,6 +26,8 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Section:
         "compared with DuckDB's. How the queries of the others differ: benchmarks/five.py and the heads of "
         "benchmarks/peers/*.py."
     ]
+    head = ("input", "engine", "rows per CPU-second", "runs from – to", "wall", "CPU", "peak memory")
+    section.details |= {"own_table": True, "tables": [extra("Medians", head, ())]}
     peers = prepared(plan.peers, section.skipped, say)
     for form in FORMS:
         _form(form, plan, section, peers, say)
@@ -82,3 +85,6 @@ def _add(form: str, engine: str, rows: int, outcomes: list[child.Outcome], secti
     section.add(name, [rows / o.cpu_s for o in outcomes], "rows/CPU-s", more=True, engine=engine)
     section.add(f"{name}: wall", [o.wall_s for o in outcomes], "s", more=False, engine=engine, least_change=0.1)
     section.add(f"{name}: peak memory", [o.peak_mb for o in outcomes], "MB", more=False, engine=engine)
+    rate, wall, peak = section.figures[-3:]
+    cells = [FORMS[form], engine, amount(rate.median, rate.unit), between(rate), amount(wall.median, "s")]
+    section.details["tables"][0]["rows"].append([*cells, f"{rows / rate.median:.2f} s", amount(peak.median, "MB")])

@@ -49,7 +49,11 @@ def _shape(shape: str, rate: int, plan: Plan, section: Section, say: Callable[[s
     for turn in range(plan.runs):
         say(f"latency at {label}, run {turn + 1} of {plan.runs}")
         options = {"shape": shape, "rate": rate, "seconds": plan.latency_s, "warm_up_s": plan.warm_up_s}
-        runs.append(_run(options | {"sources": sources}, label, section))
+        try:
+            runs.append(_run(options | {"sources": sources}, label, section))
+        except child.WorkerError as error:
+            section.wrong.append(f"latency at {label} failed: {error}")
+            return
     merged = [_merged(run["topics"].values()) for run in runs]
     if not all(histogram.total for histogram in merged):
         section.skipped.append(f"latency at {label}: no alert in one of the runs")

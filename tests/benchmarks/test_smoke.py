@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import __main__, child, inputs, peers, render
 from benchmarks.plan import SECTIONS, TINY
-from benchmarks.report import DUCKDB, OURS, load
+from benchmarks.report import DUCKDB, OURS, Section, load
 
 EXPECTED = {
     "files": ["five jobs, JSON lines", "five jobs, Parquet: peak memory"],
@@ -116,3 +116,14 @@ def test_a_peer_that_does_not_install_is_skipped_with_the_reason(tmp_path, monke
 def test_a_peer_has_its_script_and_pinned_packages(peer):
     compile((peers.HERE / f"{peer.name}_five.py").read_text(), peer.name, "exec")
     assert all("==" in line for line in (peers.HERE / f"{peer.name}.txt").read_text().split())
+
+
+def test_a_section_that_fails_does_not_take_the_others_with_it(monkeypatch):
+    def fail(_plan, _say):
+        raise child.WorkerError("it fell over")
+
+    monkeypatch.setattr("benchmarks.suites.files.measure", fail)
+    monkeypatch.setattr("benchmarks.suites.cores.measure", lambda _plan, _say: Section("cores", "Cores"))
+    report = __main__.run(TINY, ["files", "cores"])
+    assert [section.wrong for section in report.sections] == [["it failed: it fell over"], []]
+    assert not report.ok
