@@ -58,6 +58,8 @@ def _add(size: int, rows: int, pairs: list[tuple[child.Outcome, child.Outcome]],
     whole = [_whole_s(ours) / _whole_s(theirs) for ours, theirs in pairs]
     section.add(f"CPU ÷ DuckDB's, {size:,}-row batches", work, "", more=False)
     section.add(f"CPU ÷ DuckDB's, {size:,}-row batches, with start", whole, "", more=False)
+    tick_ms = [ours.answer["run_s"] / ours.answer["ticks"] * 1e3 for ours, _ in pairs]
+    section.add(f"CPU of a tick, {size:,}-row batches", tick_ms, "ms", more=False)
     rates = [rows / ours.answer["run_s"] for ours, _ in pairs]
     section.add(f"five jobs, Arrow, {size:,}-row batches", rates, "rows/CPU-s", more=True, engine=OURS)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import child, inputs
 from benchmarks.five import ROWS
-from benchmarks.histogram import Histogram
+from benchmarks.histogram import Histogram, highest
 from benchmarks.plan import Plan
 from benchmarks.render import extra
 from benchmarks.report import Section
@@ -34,7 +34,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Section:
         "DuckDB's. 'replay' is the market of the other figures at many times its speed; 'live' is a market of more "
         "stocks, each quoted ten times a second on three exchanges, in real time."
     ]
-    section.details["tables"] = []
+    section.details |= {"tables": [], "histograms_us": {}}
     for rate in plan.rates:
         for shape in SHAPES:
             _shape(shape, rate, plan, section, say)
@@ -63,8 +63,12 @@ def _shape(shape: str, rate: int, plan: Plan, section: Section, say: Callable[[s
         section.add(f"latency {name}, {label}", values, "ms", more=False, least_change=NOISE)
     growth = [_growth(run["backlog"]) for run in runs]
     section.add(f"backlog growth, {label}", growth, "", more=False, least_change=NOISE)
+    seconds = plan.latency_s + plan.warm_up_s
+    reached = [(run["sent"] - run["backlog"][-1][1]) / seconds for run in runs]
+    section.add(f"rows a second evaluated, {label}", reached, "rows/s", more=True)
     section.add(f"cores busy, {label}", [run["busy_cores"] for run in runs], "", more=False, least_change=0.1)
     section.details["tables"].append(_by_topic(label, runs))
+    section.details["histograms_us"][label] = _highest(merged)
     section.details["tables"].append(_by_quarter(label, runs))
 
 
@@ -84,6 +88,14 @@ def _merged(counts: Iterable[Mapping[str, int]]) -> Histogram:
     for each in counts:
         whole.merge(Histogram({int(place): count for place, count in each.items()}))
     return whole
+
+
+def _highest(histograms: list[Histogram]) -> dict[str, int]:
+    """How many alerts took at most so many microseconds and more than the entry before says, over all runs."""
+    whole = Histogram()
+    for histogram in histograms:
+        whole.merge(histogram)
+    return {str(highest(place)): whole.counts[place] for place in sorted(whole.counts)}
 
 
 def _growth(backlog: list[list[int]]) -> float:

@@ -48,6 +48,7 @@ class Subscriber(threading.Thread):
                 self._news.wait()
                 self._news.clear()
                 self._read(after)
+            self._read(after)  # what came while the last read was under way
         except Exception as error:  # noqa: BLE001 (whoever ends the thread gets it)
             self.error = error
 
@@ -83,7 +84,8 @@ def produce(session: Any, load: Any, until_us: int) -> dict[str, Any]:
     due_us = 0
     while due_us < until_us:
         due_us += SLICE_US
-        wait_s = (start_ns + due_us * 1_000 - time.perf_counter_ns()) / 1e9
+        planned_ns = start_ns + due_us * 1_000
+        wait_s = (planned_ns - time.perf_counter_ns()) / 1e9
         if wait_s > 0:
             time.sleep(wait_s)
         # after a pause the next slice holds all that came due meanwhile
@@ -93,7 +95,7 @@ def produce(session: Any, load: Any, until_us: int) -> dict[str, Any]:
             if end > sent[topic]:
                 session.produce(topic, lane.rows.slice(sent[topic], end - sent[topic]))
                 sent[topic] = end
-        late_us.append((time.perf_counter_ns() - start_ns) // 1_000 - due_us)
+        late_us.append((time.perf_counter_ns() - planned_ns) // 1_000)
         if not backlog or due_us - backlog[-1][0] >= SAMPLE_US:
             backlog.append((due_us, max(job.lag_rows for job in session.jobs())))
     return {"start_ns": start_ns, "late_us": late_us, "backlog": backlog, "sent": sent}
