@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from velostream_nb.cli.base import Pairs, VeloCommand, pairs, read_text, source_option
+from velostream_nb.cli.lean import started
 
 if TYPE_CHECKING:
     from velostream_nb.jobs.batch import Progress, RunSummary
@@ -60,7 +61,7 @@ def run(
         raise click.UsageError("no output: give --sink TOPIC=FILE or --sink-dir DIR")
     from velostream_nb.jobs.batch import BATCH_ROWS, run_files
 
-    with _bar() as progress:
+    with started(), _bar() as progress:
         summary = run_files(
             text, files, outputs, sink_dir=sink_dir, batch_rows=batch_rows or BATCH_ROWS, progress=progress
         )
