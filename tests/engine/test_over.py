@@ -232,7 +232,7 @@ def test_explain_says_what_is_waited_for(call, waits):
         ("SUM(volume) OVER ({w} ROWS UNBOUNDED PRECEDING)", 4),
         ("STDDEV(price) OVER ({w} ROWS UNBOUNDED PRECEDING)", 4),
         ("RANK() OVER ({w})", 4 + 1),
-        ("COUNT(*) OVER ({w} RANGE INTERVAL 10 SECOND PRECEDING)", 12),
+        ("COUNT(*) OVER ({w} RANGE INTERVAL 10 SECOND PRECEDING)", 12 + 4),
         ("COUNT(*) OVER ({w} GROUPS 2 PRECEDING)", 4 * 2 + 1),
         ("SUM(volume) OVER ({w} RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 10 SECOND PRECEDING)", 4 + 12 + 4),
         ("SUM(volume) OVER (PARTITION BY date_trunc('minute', timestamp) ORDER BY timestamp)", 2 + 1),

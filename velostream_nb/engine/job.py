@@ -205,7 +205,8 @@ class JobEngine:
 
     def _operator(self, node: plans.Node, upstream: list[Operator], then: tuple[plans.Project, ...]) -> Operator:
         more = {"then": then} if then else {}
-        return _OPERATORS[type(node)](node, self._duck, self._account, *upstream, **more)
+        kind = _OPERATORS[type(node)].for_node(node, self._duck, upstream)
+        return kind(node, self._duck, self._account, *upstream, **more)
 
     def _output_schema(self, schema: pa.Schema) -> pa.Schema:
         try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
-from velostream_nb.engine.duck import Duck, quoted
-from velostream_nb.engine.node import Operator, hidden_of, items_shown, items_sql, shown
+from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.framed import Framed, can_frame
+from velostream_nb.engine.node import Operator
 from velostream_nb.engine.ordered import in_order
+from velostream_nb.engine.over_text import calls_sql, describe_over, results_of
 from velostream_nb.engine.reach import Look, Mask, Partitioned
 from velostream_nb.sql import plan
 
@@ -25,19 +29,32 @@ class Over(Operator):
 
     name = "over"
     node: plan.Over
+    fuses = True
 
-    def __init__(self, node: plan.Over, duck: Duck, account: Account, upstream: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.Over,
+        duck: Duck,
+        account: Account,
+        upstream: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
+        self.then = then
         self._feed = duck.feed(upstream.schema.append(pa.field(STATE, pa.int8())))
-        condition = f"{STATE} > 0 AND ({node.qualify})" if node.qualify else f"{STATE} > 0"
-        sql = (
-            f"SELECT {items_sql(node.items)}, {quoted(hidden_of(node))}, {STATE} FROM {self._feed.name} AS __in "
-            f"QUALIFY {condition}"
-        )
+        sql = self.projected(f"{calls_sql(node, self._feed.name, f', {STATE}')} QUALIFY {STATE} > 0", f", {STATE}")
         self._statement = duck.prepare(sql)
         self.schema = duck.schema_of(sql)
         self.schema = self.schema.remove(len(self.schema) - 1)
         self._kept = self._feed.schema.empty_table()
+
+    @classmethod
+    def for_node(cls, node: plan.Node, duck: Duck, upstream: Sequence[Operator]) -> type[Operator]:
+        """`Framed`, for calls that need no more than that."""
+        assert isinstance(node, plan.Over)
+        (source,) = upstream
+        return Framed if can_frame(node, source.schema, results_of(node, duck, source.schema)) else cls
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -91,14 +108,10 @@ class Over(Operator):
         out = self._statement.rows()
         if (waiting & ~ready).any():
             out = out.filter(pa.array(out.column(STATE).to_numpy() == 2))
-        return in_order(out.drop_columns([STATE]), self.node)
+        return in_order(out.drop_columns([STATE]), self.output)
 
     def describe(self) -> str:
-        qualify = f" qualify {shown(self.node.qualify)}" if self.node.qualify else ""
-        keeps = dict.fromkeys(k for r in self.node.reaches for k in _kept_by(r))
-        waits = dict.fromkeys(w for r in self.node.reaches for w in _waited_for(r))
-        waited = f"; waits for {' and '.join(waits)}" if waits else ""
-        return f"over {items_shown(self.node.items)}{qualify}; keeps {' and '.join(keeps) or 'nothing'}{waited}"
+        return describe_over(self.node)
 
     def tables(self) -> dict[str, pa.Table]:
         return {"kept": self._kept}
@@ -109,38 +122,3 @@ class Over(Operator):
 
 def _marked(rows: pa.Table, state: np.ndarray[tuple[int], np.dtype[np.int8]]) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index(STATE), STATE, pa.array(state, pa.int8()))
-
-
-def _per(reach: plan.Reach) -> str:
-    names = ", ".join(c for c in reach.partition if c != reach.ends)
-    return f" per ({shown(names)})" if names else ""
-
-
-def _counted(count: int, reach: plan.Reach) -> str:
-    noun = "row" if reach.kind == "rows" else "event time"
-    return f"{count} {noun}{'s' * (count > 1)}{_per(reach)}"
-
-
-def _kept_by(reach: plan.Reach) -> list[str]:
-    kind = " non-null" if reach.counted else ""
-    found = []
-    if reach.before and reach.kind == "time":
-        found.append(f"{reach.before * reach.unit_us / 1e6:g} s of rows")
-    elif reach.before:
-        found.append(f"last {_counted(reach.before, reach)}")
-    if reach.first:
-        found.append(f"first {reach.first}{kind} row{'s' * (reach.first > 1)}{_per(reach)}")
-    if reach.beyond:
-        found.append(f"last {reach.beyond}{kind} row{'s' * (reach.beyond > 1)}{_per(reach)}")
-    return [f"{what}, until the partition ends" for what in found] if reach.ends else found
-
-
-def _waited_for(reach: plan.Reach) -> list[str]:
-    end = ", or the end of the partition" if reach.ends else ""
-    if reach.ahead:
-        return [f"{reach.ahead} later non-null row{'s' * (reach.ahead > 1)}{_per(reach)}{end}"]
-    if reach.after <= 0:
-        return []
-    if reach.kind == "time":
-        return [f"the watermark to be {reach.after * reach.unit_us / 1e6:g} s past the row"]
-    return [_counted(reach.after, reach).replace(" ", " later ", 1) + end]

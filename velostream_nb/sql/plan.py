@@ -117,6 +117,7 @@ class RunningCall:
         peers: rows that are equal in `order` share one value (RANGE); otherwise each has its own (ROWS).
         argument: what it aggregates; '' when that is rows.
         where: its FILTER, or ''.
+        column: the column that is `argument` where `where` is true, and NULL elsewhere; None when there is none.
     """
 
     name: str
@@ -126,6 +127,7 @@ class RunningCall:
     peers: bool
     argument: str = ""
     where: str = ""
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -191,20 +193,54 @@ class Reach:
         return self.after > 0 or self.ahead > 0
 
 
+@dataclass(frozen=True, slots=True)
+class FrameCall:
+    """A window function that a pair of places in the ordered rows of a partition is enough for.
+
+    Attributes:
+        kind: 'lag': the value at `start`, which is `end`; 'first', 'last': the value at that end of the frame; 'count',
+            'sum', 'avg', 'min', 'max'.
+        column: what it reads; '' where that is rows.
+        unit: of the bounds: 'rows', or 'time' for microseconds of event time.
+        start, end: the frame's first and last row, or time, relative to the row at hand; negative before it.
+        default: of 'lag': the constant that stands for a row which is not there, or None.
+    """
+
+    kind: str
+    column: str
+    unit: str
+    start: int
+    end: int
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverCall:
+    """A window function over nearby rows: ``call`` makes the column ``name``.
+
+    Attributes:
+        call: DuckDB's function, ordered by event time and positions already.
+        frame: the same in numbers, for a function that these are enough for; None for the others.
+        partition: the partition's columns.
+    """
+
+    name: str
+    call: str
+    partition: tuple[str, ...]
+    frame: FrameCall | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Over(Node):
-    """OVER with frames that reach so far and no further. Needs ordered input.
+    """OVER with frames that reach so far and no further: adds one column a call. Needs ordered input.
 
     A row is given once all of its frames are complete; event time is held back to the oldest row that waits.
 
     Attributes:
-        items: (expression, output name); window functions in them are ordered by TS and positions already.
-        qualify: condition on the rows, window functions allowed, or None.
-        reaches: how far the window functions look, each once.
+        reaches: how far the calls look, each once.
     """
 
-    items: tuple[tuple[str, str], ...]
-    qualify: str | None
+    calls: tuple[OverCall, ...]
     reaches: tuple[Reach, ...]
 
 
@@ -246,6 +282,23 @@ class Window:
         return self.size_us or self.months * 31 * 86_400 * US
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """An aggregate in parts, of those that numbers alone can keep.
+
+    Attributes:
+        kind: 'count', 'sum', 'avg', 'min' or 'max'.
+        argument: what it aggregates; '' when that is rows.
+        where: its FILTER, or ''.
+        distinct: equal values count once.
+    """
+
+    kind: str
+    argument: str
+    where: str
+    distinct: bool = False
+
+
 GROUPING = "__set"
 """Column of an aggregation with several grouping sets: which one a row belongs to, as DuckDB's GROUPING() has it."""
 
@@ -262,6 +315,7 @@ class Grouped(Node):
             state does not remember.
         sets: the key names of every grouping set; () for one set, of all the keys.
         groupings: (column, key names) of every GROUPING() call.
+        tallies: the aggregates in parts; () when there is one that has none.
     """
 
     keys: tuple[tuple[str, str], ...]
@@ -269,6 +323,7 @@ class Grouped(Node):
     mergeable: bool
     sets: tuple[tuple[str, ...], ...] = ()
     groupings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tallies: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from velostream_nb.core.errors import UnsupportedError
-from velostream_nb.sql.plan import Carried, Ended, Node, Order, Over, Reach, Running, RunningCall
+from velostream_nb.sql.plan import Carried, Ended, Node, Order, Over, OverCall, Reach, Running, RunningCall
 from velostream_nb.sql.plan_over_call import RUN, Calls, Step
 from velostream_nb.sql.plan_over_changes import plan_over_changes
 from velostream_nb.sql.plan_over_frame import Ordering, ordering_of
 from velostream_nb.sql.plan_over_function import NUMBERED, in_frame_order, name_of
 from velostream_nb.sql.plan_over_partition import Partition
 from velostream_nb.sql.plan_over_top import RankLimit, rank_limit, top
-from velostream_nb.sql.scope import conjoin, conjuncts, inlined, named, text
+from velostream_nb.sql.scope import conjuncts, inlined, is_column, named, text
 from velostream_nb.sql.spread import retimed
 
 if TYPE_CHECKING:
@@ -49,8 +49,12 @@ def plan_over(
         for window in tree.find_all(exp.Window):
             if any(has_window(child) for child in window.iter_expressions()):
                 planner.refuse("a window function inside another one", "compute the inner one in a CTE", window)
-    # the filter runs before the SELECT list is there: its names stand for what they are computed from
+    # filter and window functions run before the SELECT list is there: its names stand for what they are computed from
     where = [inlined(c, items) for c in where]
+    items, qualify = (
+        [(_self_contained(e, items), name) for e, name in items],
+        [_self_contained(q, items) for q in qualify],
+    )
     if node.changes:
         return plan_over_changes(planner, node, items, where, qualify)
     return _Block(planner, node, items, where, [c for q in qualify for c in conjuncts(q)]).build()
@@ -74,20 +78,29 @@ def _defined(planner: Planner, tree: exp.Expr, definitions: dict[str, exp.Expr])
     return tree.copy().transform(visit, copy=False)
 
 
+def _self_contained(tree: exp.Expr, items: Items) -> exp.Expr:
+    """Window functions without names of SELECT items in them."""
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        return inlined(node, items) if isinstance(node, exp.Window) else node
+
+    return tree.copy().transform(visit, copy=False)
+
+
 @dataclass(slots=True)
 class _Stage:
     """Window functions that one time column orders.
 
     Attributes:
         runs: running values per partition.
-        looks: (window function, column name).
+        looks: window functions with the names of their columns.
     """
 
     by: str | None
     strict: bool = False
     unit_us: int = 1
     runs: dict[Partition, list[RunningCall]] = field(default_factory=dict)
-    looks: Items = field(default_factory=list)
+    looks: list[tuple[Step, str]] = field(default_factory=list)
     reaches: list[Reach] = field(default_factory=list)
 
 
@@ -115,18 +128,15 @@ class _Block:
             for window in tree.find_all(exp.Window):
                 if not any(window == known for known, _ in self.found) and not self._limits(window):
                     self._place(window)
+        for stage in self.stages.values():
+            self._frame(stage)
         node = self.planner.filtered(self.node, self.where, self.calls.extra.items)
         for partition, calls in self.ended.items():
             node = self._ended_node(node, partition, calls)
         stages = sorted(self.stages.values(), key=lambda s: s.by is not None)
-        last = stages[-1] if stages and self.limit is None else None
         for stage in stages:
             node = self._ordered(node, stage)
-            if stage.looks and stage is not last:
-                node = self._looks(node, stage, [(named(c), c) for c in node.columns] + stage.looks, [])
-        if last is not None and last.looks:
-            self.found = [(w, _unfolded(e, last.looks)) for w, e in self.found]
-            return self._looks(node, last, self._final(), self._conditions())
+            node = self._looks(node, stage) if stage.looks else node
         if self.limit is not None:
             return top(self.planner, node, self.node, self._final(), self._conditions(), self.limit)
         return self.planner.project(node, self._final(), self._conditions())
@@ -160,23 +170,49 @@ class _Block:
         stage.unit_us = max(stage.unit_us, step.ordering.unit_us)
         result: exp.Expr = named(RUN)
         if step.run is not None:
-            result = named(self._run(stage, step.partition, step.run))
+            name = "" if step.look is not None else self._label(window)
+            result = named(self._run(stage, step, step.run, name))
         if step.look is not None:
             look = _with_run(step.look, result)
-            result = named(self._name("__w"))
-            stage.looks.append((look, result.name))
+            result = named(self._label(window) or self._name("__w"))
+            stage.looks.append((replace(step, look=look), result.name))
             if step.reach is not None and step.reach not in stage.reaches:
                 stage.reaches.append(step.reach)
         self.found.append((window, result))
 
-    def _run(self, stage: _Stage, partition: Partition, run: RunningCall) -> str:
-        runs = stage.runs.setdefault(partition, [])
+    def _label(self, window: exp.Expr) -> str:
+        """The name that the SELECT list gives a window function, where it is free; '' otherwise."""
+        name = next((name for e, name in self.items if e.unnest() == window), "")
+        taken = {c.lower() for c in self.node.columns} | {v.name.lower() for _, v in self.found}
+        return "" if name.lower() in taken or name.startswith("__") else name
+
+    def _run(self, stage: _Stage, step: Step, run: RunningCall, name: str) -> str:
+        runs = stage.runs.setdefault(step.partition, [])
         for known in runs:
             if (known.call, known.order, known.peers) == (run.call, run.order, run.peers):
                 return known.name
-        name = self._name("__r")
-        runs.append(replace(run, name=name))
+        name = name or self._name("__r")
+        ordering, ends = step.ordering, step.partition.ends
+        at_once = ordering.unit_us == 1 and not ordering.ties and ends is None
+        column = self._column(step.values, computed=at_once)
+        runs.append(replace(run, name=name, column=column))
         return name
+
+    def _column(self, values: exp.Expr | None, *, computed: bool) -> str | None:
+        """The column of these values; one is computed ahead only where that saves DuckDB the window function."""
+        if values is None or (not computed and is_column(values, self.node.columns) is None):
+            return None
+        return self.calls.extra.column(values)
+
+    def _frame(self, stage: _Stage) -> None:
+        """Say in numbers what the calls look at, where all of them can be said so."""
+        framed = all(step.frame is not None for step, _ in stage.looks)
+        for place, (step, name) in enumerate(stage.looks):
+            if step.frame is not None:
+                column = self._column(step.values, computed=framed)
+                known = column is not None or step.values is None
+                frame = replace(step.frame, column=column or "") if known else None
+                stage.looks[place] = replace(step, frame=frame), name
 
     def _place_ended(self, window: exp.Window, partition: Partition) -> None:
         """Any function, order and frame; what the order leaves open goes by event time and position."""
@@ -255,14 +291,18 @@ class _Block:
             ends=partition.ends,
         )
 
-    def _looks(self, node: Node, stage: _Stage, items: Items, qualify: list[exp.Expr]) -> Node:
+    def _looks(self, node: Node, stage: _Stage) -> Node:
+        calls = tuple(
+            OverCall(name, text(step.look), step.partition.columns, step.frame)
+            for step, name in stage.looks
+            if step.look is not None
+        )
         return Over(
             inputs=(node,),
-            columns=tuple(name for _, name in items),
+            columns=(*node.columns, *(call.name for call in calls)),
             pos=node.pos,
-            time=self.planner.project(node, items, []).time,
-            items=tuple((text(e), name) for e, name in items),
-            qualify=conjoin(qualify),
+            time=node.time,
+            calls=calls,
             reaches=tuple(stage.reaches),
         )
 
@@ -288,8 +328,3 @@ def _with_run(window: exp.Expr, run: exp.Expr) -> exp.Expr:
         return run.copy() if isinstance(node, exp.Column) and node.name == RUN else node
 
     return window.copy().transform(visit, copy=False)
-
-
-def _unfolded(value: exp.Expr, looks: Items) -> exp.Expr:
-    """The window function itself, where a column would only be named to be read at once."""
-    return next((look for look, name in looks if isinstance(value, exp.Column) and value.name == name), value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlglot import exp
 
 from velostream_nb.sql.aggregates import ordered_call
-from velostream_nb.sql.plan import Node, Reach, RunningCall
+from velostream_nb.sql.plan import FrameCall, Node, Reach, RunningCall
 from velostream_nb.sql.plan_over_frame import Frame, Ordering, frame_of, ordering_of
 from velostream_nb.sql.plan_over_function import (
     HOARDERS,
@@ -19,6 +19,7 @@ from velostream_nb.sql.plan_over_function import (
     ZERO_OF_NONE,
     as_value,
     bare,
+    filtered_values,
     folded,
     ignores_nulls,
     in_frame_order,
@@ -46,6 +47,9 @@ class Step:
         run: the running value; its name is not given yet.
         look: what is computed over the rows kept; reads the running value as `RUN`.
         reach: how far that looks.
+        frame: what it looks at, where that can be said in numbers.
+        values: what is aggregated or looked up, NULL where a FILTER leaves it out; None where that is rows, and for
+            calls that are not so plain.
     """
 
     ordering: Ordering
@@ -53,6 +57,8 @@ class Step:
     run: RunningCall | None = None
     look: exp.Expr | None = None
     reach: Reach | None = None
+    frame: FrameCall | None = None
+    values: exp.Expr | None = None
 
     @property
     def strict(self) -> bool:
@@ -162,7 +168,12 @@ class Calls:
             counted = self.extra.known(call.this)
             reach = replace(asked.reach, counted=counted, beyond=max(0, back), ahead=max(0, -back))
         look = _over(asked.function, asked.partition, asked.ordering.rows(self.node.pos))
-        return Step(asked.ordering, asked.partition, look=look, reach=reach)
+        step = Step(asked.ordering, asked.partition, look=look, reach=reach)
+        default = call.args.get("default")
+        if ignores or not (default is None or _is_constant(default)):
+            return step
+        frame = FrameCall("lag", "", "rows", -back, -back, None if default is None else text(default))
+        return replace(step, frame=frame, values=call.this)
 
     # -- frames -----------------------------------------------------------------------------------------------------
 
@@ -193,7 +204,15 @@ class Calls:
         if frame.kind != "ROWS":
             function, order = in_frame_order(function, rows), ordering.frame_order(frame)
         look = _over(function, asked.partition, order, asked.window.args.get("spec"))
-        return Step(ordering, asked.partition, look=look, reach=reach)
+        step = Step(ordering, asked.partition, look=look, reach=reach)
+        kind = _frame_kind(asked)
+        forward = frame.forward(ordering)
+        if kind is None or forward.start is None or forward.end is None:
+            return step
+        unit = "rows" if frame.kind == "ROWS" else "time"
+        return replace(
+            step, frame=FrameCall(kind, "", unit, forward.start, forward.end), values=filtered_values(asked.function)
+        )
 
     def _value(self, asked: _Asked) -> Step:
         """FIRST_VALUE, LAST_VALUE or NTH_VALUE of a frame that is open at one side or both."""
@@ -229,7 +248,9 @@ class Calls:
         frame = self._unexcluded(asked)
         peers = frame.kind != "ROWS"
         order = asked.ordering.peers() if peers else asked.ordering.rows(self.node.pos)
-        step = Step(asked.ordering, asked.partition, run=self._run(asked, _texts(order), peers))
+        run = self._run(asked, _texts(order), peers)
+        values = None if run.kind == "state" else filtered_values(asked.function)
+        step = Step(asked.ordering, asked.partition, run=run, values=values)
         if not frame.end:
             return step
         look, reach = self._displaced(replace(asked, frame=frame))
@@ -312,6 +333,24 @@ class Calls:
             "end the frame at CURRENT ROW or n FOLLOWING, or PARTITION BY something that ends, such as window_end",
             asked.window,
         )
+
+
+def _frame_kind(asked: _Asked) -> str | None:
+    """`FrameCall.kind` of a function over a bounded frame; None when it is none of these."""
+    frame, ordering = asked.frame, asked.ordering
+    in_time = frame.kind == "RANGE" and ordering.given and ordering.scale is None
+    if frame.exclude or ordering.ties or not (frame.kind == "ROWS" or in_time):
+        return None
+    if asked.name in ("FIRST_VALUE", "LAST_VALUE"):
+        plain_call = asked.function is bare(asked.function) and not asked.function.find(exp.Order)
+        first = (asked.name == "FIRST_VALUE") != ordering.desc
+        return None if not plain_call else "first" if first else "last"
+    return asked.name.lower() if folded(asked.function) is not None else None
+
+
+def _is_constant(tree: exp.Expr) -> bool:
+    tree = tree.this if isinstance(tree, exp.Neg) else tree
+    return isinstance(tree, exp.Literal | exp.Null | exp.Boolean)
 
 
 def _texts(order: list[exp.Expr]) -> tuple[str, ...]:

@@ -92,6 +92,16 @@ def folded(function: exp.Expr) -> tuple[str, str] | None:
     return argument, text(function.expression.this) if isinstance(function, exp.Filter) else ""
 
 
+def filtered_values(function: exp.Expr) -> exp.Expr | None:
+    """What a plain call looks at, NULL where its FILTER leaves a row out; None when it looks at rows, all of them."""
+    values = bare(function).this
+    values = None if isinstance(values, exp.Star) else values
+    if not isinstance(function, exp.Filter):
+        return values
+    given = exp.Literal.number(1) if values is None else values.copy()
+    return exp.Case(ifs=[exp.If(this=function.expression.this.copy(), true=given)])
+
+
 def plain(tree: exp.Expr) -> str:
     """The expression as people write it: names unquoted where they need no quotes."""
     return re.sub(r'"([A-Za-z_]\w*(?:\.\w+)?)"', r"\1", text(tree))

@@ -16,12 +16,12 @@ from sqlglot import exp
 from velostream_nb.sql import plan as plans
 from velostream_nb.sql.plan import JobPlan, Node, walk
 
-_STRUCTURE = ("inputs",)
-"""Fields that are compared by the walk itself."""
+_STRUCTURE = ("inputs", "tallies")
+"""Fields that are compared by the walk itself, or that say in parts what another one says."""
 
 _FREE: Mapping[type[Node], tuple[str, ...]] = {
     plans.Project: ("items", "where", "joined"),
-    plans.Over: ("items", "qualify"),
+    plans.Over: ("calls",),
     plans.TableJoin: ("condition",),
     plans.IntervalJoin: ("condition",),
 }

@@ -58,7 +58,7 @@ def spread(node: Node, column: str) -> Spread | None:
     found = None
     if isinstance(node, Project) and column in node.spans:
         found = Spread(*node.spans[column])
-    elif isinstance(node, Project | Over):
+    elif isinstance(node, Project):
         found = _through_items(node, column)
     elif isinstance(node, IntervalJoin):
         found = _joined(node, column)
@@ -66,7 +66,7 @@ def spread(node: Node, column: str) -> Spread | None:
         found = _renamed(node.inputs[0], node.left_columns, column)
     elif isinstance(node, TableJoin):
         found = _renamed(node.inputs[1], node.stream_columns, column)
-    elif isinstance(node, Order | Running | Ended | Union):
+    elif isinstance(node, Order | Running | Over | Ended | Union):
         found = _of_all(node, column)
     elif isinstance(node, WindowAggregate) and column == "window_start" and not node.window.cumulate:
         found = Spread(node.window.size_us, node.window.size_us) if node.window.size_us else None
@@ -82,10 +82,10 @@ def _of_all(node: Node, column: str) -> Spread | None:
     return Spread(min(s.least_us for s in known), max(s.most_us for s in known))
 
 
-def _through_items(node: Project | Over, column: str) -> Spread | None:
+def _through_items(node: Project, column: str) -> Spread | None:
     """Of a column that is selected, or computed from one; another one becomes event time where the node retimes."""
     upstream = node.inputs[0]
-    retime = node.retime if isinstance(node, Project) else None
+    retime = node.retime
     item = next(e for e, name in node.items if name == column)
     tree: exp.Expr = exp.maybe_parse(item, dialect="duckdb")
     if retime is not None and is_column(tree, {retime}):

@@ -1,0 +1,71 @@
+"""Arrow columns as numpy arrays and back, without a copy where there need be none."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from velostream_nb.engine.frames import Values, bitmap
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def number_type(dtype: pa.DataType) -> np.dtype[np.generic] | None:
+    """The numpy type of a column of numbers or times; None for other types, whose values are not of one fixed size."""
+    types = pa.types
+    if types.is_date32(dtype) or types.is_time32(dtype):
+        return np.dtype(np.int32)
+    if types.is_temporal(dtype) and not types.is_interval(dtype):
+        return np.dtype(np.int64)
+    if types.is_integer(dtype) or types.is_float32(dtype) or types.is_float64(dtype):
+        found: np.dtype[np.generic] = np.dtype(dtype.to_pandas_dtype())
+        return found
+    return None
+
+
+def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
+    """The numbers of a column of a type that `number_type` knows."""
+    array = whole(column)
+    dtype = number_type(array.type)
+    assert dtype is not None, array.type
+    if not len(array):
+        return Values(np.empty(0, dtype=dtype))
+    data = np.frombuffer(array.buffers()[1], dtype=dtype, count=array.offset + len(array))[array.offset :]
+    return Values(data, array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None)
+
+
+def array_of(values: Values, dtype: pa.DataType) -> pa.Array:
+    """The inverse of `values_of`; the numbers must not change any more."""
+    known = number_type(dtype)
+    assert known is not None, dtype
+    data = np.ascontiguousarray(values.numbers, dtype=known)
+    return pa.Array.from_buffers(dtype, len(data), [bitmap(values.valid), pa.py_buffer(data)])
+
+
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+
+
+def ranges(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """``start, start + 1, …`` of every range, one after another."""
+    total = int(sizes.sum())
+    if not total:
+        return np.empty(0, dtype=np.int64)
+    ends = np.cumsum(sizes)
+    found: npt.NDArray[np.int64] = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    return found
+
+
+def scattered(numbers: npt.NDArray[Scalar], places: npt.NDArray[np.int64]) -> npt.NDArray[Scalar]:
+    """``found[places] = numbers``; the places are all of them, each once."""
+    found = np.empty_like(numbers)
+    found[places] = numbers
+    return found
