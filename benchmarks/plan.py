@@ -93,7 +93,7 @@ def minutes(plan: Plan, sections: tuple[str, ...]) -> float:
         "cores": plan.runs * (4 + 22 * plan.cores_scale),
         "latency": 2 * len(plan.rates) * plan.runs * (12 + plan.latency_s + plan.warm_up_s),
         "memory": plan.runs * sum(1.5 + rows / 450_000 for rows in plan.memory_rows),
-        "many_jobs": plan.runs * (6 + 0.7e-6 * plan.jobs * plan.many_rows),
+        "many_jobs": plan.runs * (14 + 9 * plan.scale + 0.4e-6 * plan.jobs * plan.many_rows),
         "nexmark": plan.runs * len(plan.queries) * (2.2 + plan.events / 150_000),
         "startup": 12 + 3 * plan.starts,
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 from benchmarks.child import serve
+from benchmarks.workers.files_duckdb import load
 
 JOB = """
 START JOB moves_{number} AS
@@ -18,39 +18,62 @@ WINDOW feed AS (PARTITION BY symbol, exchange ORDER BY timestamp);
 """Price moves, of each job beyond another limit: alike enough to compare, and no two of them the same query."""
 
 
-def work(options: dict[str, Any]) -> dict[str, Any]:
-    """Options: ``source`` (JSON-lines file of market_data), ``jobs``, ``batch_rows``.
+NO_JOB = """
+START JOB nothing AS
+SELECT symbol, exchange, price, volume, timestamp FROM market_data WHERE price < 0;
+"""
+"""Reads and decodes what the others do, and has next to nothing to evaluate."""
 
-    Answers the records read and decoded, and CPU seconds: of decoding, and of the whole run without imports.
+
+def limit(number: int) -> float:
+    """Per cent beyond which job `number` alerts."""
+    return 1 + number / 100
+
+
+def work(options: dict[str, Any]) -> dict[str, Any]:
+    """Options: ``source`` (JSON-lines file of market_data), ``jobs`` (0: one that only reads), ``batch_rows``.
+
+    Answers the records read and decoded, the CPU seconds of the run (without imports), the rows that each job wrote and
+    how many it should have written.
     """
     from velostream_nb.codecs.json import JsonCodec
     from velostream_nb.core.files import shipped
     from velostream_nb.jobs.batch import run_files
 
-    decoded = {"rows": 0, "cpu_ns": 0}
+    decoded = [0]
     decode, lock = JsonCodec.decode, threading.Lock()
 
     def counted(self: Any, records: Any, *rest: Any, **named: Any) -> Any:
-        began_ns = time.thread_time_ns()
-        found = decode(self, records, *rest, **named)
         with lock:
-            decoded["rows"] += records.rows
-            decoded["cpu_ns"] += time.thread_time_ns() - began_ns
-        return found
+            decoded[0] += records.rows
+        return decode(self, records, *rest, **named)
 
     JsonCodec.decode = counted  # type: ignore[method-assign]
     declared = shipped("sql/financial_trading.sql").read_text().partition("START JOB")[0]
-    text = declared + "".join(JOB.format(number=n, limit=1 + n / 100) for n in range(options["jobs"]))
-    # declared streams that no job reads are no sources
-    summary = run_files(text, {"market_data": options["source"]}, batch_rows=options["batch_rows"])
+    jobs = "".join(JOB.format(number=n, limit=limit(n)) for n in range(options["jobs"])) or NO_JOB
+    summary = run_files(declared + jobs, {"market_data": options["source"]}, batch_rows=options["batch_rows"])
     assert summary.ok, [job.error for job in summary.jobs if job.error]
     return {
         "rows": summary.rows_in,
-        "decoded_rows": decoded["rows"],
-        "decode_s": decoded["cpu_ns"] / 1e9,
+        "decoded_rows": decoded[0],
         "run_s": summary.cpu_seconds,
         "alerts": [job.rows_out for job in summary.jobs],
+        "expected": expected(options["source"], options["jobs"]) or [0],
     }
+
+
+def expected(source: str, jobs: int) -> list[int]:
+    """How many rows each job should write."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as con:
+        load(con, "market_data", source)
+        con.execute(
+            "CREATE TABLE moves AS SELECT ABS((price - LAG(price) OVER feed) / LAG(price) OVER feed * 100) AS move "
+            "FROM market_data WINDOW feed AS (PARTITION BY symbol, exchange ORDER BY timestamp, n)"
+        )
+        counts = [con.execute("SELECT count(*) FROM moves WHERE move > ?", [limit(n)]).fetchall() for n in range(jobs)]
+        return [int(count[0][0]) for count in counts]
 
 
 if __name__ == "__main__":
