@@ -76,11 +76,16 @@ def run(worker: str | Path, options: Mapping[str, object], *, python: str | Path
         errors.seek(0)
         lines = out.read().strip().splitlines()
         if process.returncode or not lines:
-            said = errors.read().strip().splitlines()[-1:] or ["it said nothing"]
-            raise WorkerError(f"{worker} ended with status {process.returncode}: {said[0]}")
+            raise WorkerError(f"{worker} ended with status {process.returncode}: {_last_word(errors.read())}")
         answer = json.loads(lines[-1])
     peak_mb = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     return Outcome(usage.ru_utime + usage.ru_stime, wall_s, peak_mb, answer)
+
+
+def _last_word(text: str) -> str:
+    """Of what a program said on its standard error, the line that says what is wrong."""
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "\t", "hint:"))]
+    return lines[-1] if lines else "it said nothing"
 
 
 def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

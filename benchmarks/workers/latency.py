@@ -61,12 +61,16 @@ class Subscriber(threading.Thread):
             if frame.rows.num_rows:
                 self.reads.append((now_ns, topic, frame.rows))
 
-    def end(self) -> None:
-        """Read once more, and stop."""
+    def __enter__(self) -> Subscriber:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Read once more, and stop; a process with a thread that waits for ever would never end."""
         self._ended = True
         self._news.set()
         self.join()
-        if self.error is not None:
+        if self.error is not None and kind is None:
             raise self.error
 
 
@@ -113,13 +117,11 @@ def work(options: dict[str, Any]) -> dict[str, Any]:
     load = replay(options["sources"], rate, rate * total_s) if replayed else live(rate, total_s)
     with velo.connect() as session:
         session.sql(shipped("sql/financial_trading.sql").read_text())
-        subscriber = Subscriber(session)
-        subscriber.start()
-        began_s = time.process_time()
-        seen = produce(session, load, total_s * 1_000_000)
-        cpu_s = time.process_time() - began_s
-        session.drain(final=True, timeout=DRAIN_S)
-        subscriber.end()
+        with Subscriber(session) as subscriber:
+            began_s = time.process_time()
+            seen = produce(session, load, total_s * 1_000_000)
+            cpu_s = time.process_time() - began_s
+            session.drain(final=True, timeout=DRAIN_S)
         for job in session.jobs():
             assert not job.late, f"{job.name}: {job.late} rows came late"
     load = {topic: _first(lane, seen["sent"][topic]) for topic, lane in load.items()}

@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
+import velostream_nb as velo
 from benchmarks import __main__, child, inputs, peers, render
 from benchmarks.plan import SECTIONS, TINY
 from benchmarks.report import DUCKDB, OURS, Section, load
+from benchmarks.workers.latency import Subscriber
 
 EXPECTED = {
     "files": ["five jobs, JSON lines", "five jobs, Parquet: peak memory"],
@@ -127,3 +129,13 @@ def test_a_section_that_fails_does_not_take_the_others_with_it(monkeypatch):
     report = __main__.run(TINY, ["files", "cores"])
     assert [section.wrong for section in report.sections] == [["it failed: it fell over"], []]
     assert not report.ok
+
+
+def test_a_subscriber_ends_with_what_it_is_used_in():
+    with (
+        velo.connect() as session,
+        pytest.raises(RuntimeError, match="the engine fell over"),
+        Subscriber(session) as subscriber,
+    ):
+        raise RuntimeError("the engine fell over")
+    assert not subscriber.is_alive()
