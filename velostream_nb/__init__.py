@@ -29,7 +29,8 @@ def connect(url: str | None = None, **options: Any) -> Session:
     Args:
         url: None opens an embedded session, unless the environment names a server (`VELO_SERVER`, with its token in
             `VELO_TOKEN`); ``"http://host:8080"`` connects to that server.
-        **options: of the session: ``broker=`` and ``clock=`` when embedded, ``token=`` when remote.
+        **options: of the session: ``broker=``, ``clock=`` and ``threads=`` (that work at the jobs; else one for each
+            core) when embedded, ``token=`` when remote.
 
     Raises:
         ConfigError: a URL that is none of these.

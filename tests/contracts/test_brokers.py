@@ -65,7 +65,10 @@ def test_topics_are_created_listed_described_and_deleted(broker):
     broker.create_topic("b", partitions=2, schema=SCHEMA)
     broker.create_topic("a")
     assert {info.name for info in broker.topics()} - before == {"a", "b"}
-    assert [info.name for info in broker.topics()] == sorted(before | {"a", "b"})
+    assert [info.name for info in broker.topics()] == sorted(before | {"a", "b"}) == broker.names()
+    assert [broker.partitions(name) for name in broker.names()] == [info.partitions for info in broker.topics()]
+    with pytest.raises(UnknownTopicError):
+        broker.partitions("c")
     info = broker.topic("b")
     assert (info.partitions, info.rows, info.earliest, info.latest) == (2, 0, 0, 0)
     assert (info.columns, info.key) == ({"a": "BIGINT"}, ("a",))

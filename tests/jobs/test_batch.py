@@ -14,7 +14,8 @@ import pytest
 
 from velostream_nb.core.errors import BindError, BrokerError, ConfigError, UnsupportedError
 from velostream_nb.core.model import JobState
-from velostream_nb.jobs.batch import Progress, run_files
+from velostream_nb.jobs.batch import run_files
+from velostream_nb.jobs.summary import Progress
 
 APP = """
 CREATE STREAM trades (symbol VARCHAR, price DOUBLE, volume BIGINT, timestamp TIMESTAMP);

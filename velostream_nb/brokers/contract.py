@@ -127,10 +127,16 @@ class Broker(Protocol):
     def topics(self) -> list[TopicInfo]:
         """All topics, by name."""
 
+    def names(self) -> list[str]:
+        """The names of all topics, sorted, without looking into any."""
+
     def topic(self, name: str) -> TopicInfo:
         """One topic; UnknownTopicError with near names."""
 
     def exists(self, name: str) -> bool: ...
+
+    def partitions(self, name: str) -> int:
+        """How many partitions a topic has; UnknownTopicError when there is none."""
 
     def schema(self, name: str) -> StreamSchema | None:
         """The schema given at creation or set since, if any."""

@@ -73,6 +73,11 @@ class EmbeddedBroker:
             self._check_open()
             return [self._topics[name].info() for name in sorted(self._topics)]
 
+    def names(self) -> list[str]:
+        with self._changed:
+            self._check_open()
+            return sorted(self._topics)
+
     def topic(self, name: str) -> TopicInfo:
         with self._changed:
             return self._find(name).info()
@@ -80,6 +85,10 @@ class EmbeddedBroker:
     def exists(self, name: str) -> bool:
         with self._changed:
             return name in self._topics
+
+    def partitions(self, name: str) -> int:
+        with self._changed:
+            return len(self._find(name).logs)
 
     def schema(self, name: str) -> StreamSchema | None:
         with self._changed:

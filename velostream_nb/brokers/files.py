@@ -82,6 +82,9 @@ class FilesBroker:
         infos = [*self._inner.topics(), *(self._info(name) for name in list(self._files))]
         return sorted(infos, key=lambda info: info.name)
 
+    def names(self) -> list[str]:
+        return sorted([*self._inner.names(), *self._files])
+
     def topic(self, name: str) -> TopicInfo:
         if name in self._files:
             return self._info(name)
@@ -90,6 +93,9 @@ class FilesBroker:
 
     def exists(self, name: str) -> bool:
         return name in self._files or self._inner.exists(name)
+
+    def partitions(self, name: str) -> int:
+        return 1 if name in self._files else self._inner.partitions(name)
 
     def schema(self, name: str) -> StreamSchema | None:
         if name in self._files:
@@ -167,8 +173,7 @@ class FilesBroker:
 
     def _require(self, name: str) -> None:
         if not self.exists(name):
-            known = [*self._files, *(info.name for info in self._inner.topics())]
-            raise UnknownTopicError(f"unknown topic {name!r}", hint=did_you_mean(name, known))
+            raise UnknownTopicError(f"unknown topic {name!r}", hint=did_you_mean(name, self.names()))
 
     def _refuse_file(self, name: str) -> None:
         if (path := self._files.get(name)) is not None:

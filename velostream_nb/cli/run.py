@@ -16,7 +16,7 @@ from velostream_nb.cli.base import Pairs, VeloCommand, pairs, read_text, source_
 from velostream_nb.cli.lean import started
 
 if TYPE_CHECKING:
-    from velostream_nb.jobs.batch import Progress, RunSummary
+    from velostream_nb.jobs.summary import Progress, RunSummary
 
 
 @click.command(
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     "--sink-dir", type=click.Path(path_type=Path), help="Folder that gets TOPIC.jsonl for every other output topic."
 )
 @click.option("--batch-rows", type=click.IntRange(min=1), help="Records of a source in one tick; changes no result.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads that work at the jobs; else one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output, and nothing else.")
 def run(
     app: Path,
@@ -47,6 +48,7 @@ def run(
     sinks: tuple[tuple[str, str], ...],
     sink_dir: Path | None,
     batch_rows: int | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Run an application over files, to the end.
@@ -63,7 +65,13 @@ def run(
 
     with started(), _bar() as progress:
         summary = run_files(
-            text, files, outputs, sink_dir=sink_dir, batch_rows=batch_rows or BATCH_ROWS, progress=progress
+            text,
+            files,
+            outputs,
+            sink_dir=sink_dir,
+            batch_rows=batch_rows or BATCH_ROWS,
+            progress=progress,
+            threads=threads,
         )
     if as_json:
         click.echo(json.dumps({**asdict(summary), "ok": summary.ok}, indent=2))

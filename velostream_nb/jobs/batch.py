@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +17,17 @@ from velostream_nb.codecs.json import JsonCodec
 from velostream_nb.codecs.widen import widened_schema
 from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import ConfigError, JobFailedError, UnsupportedError, did_you_mean
-from velostream_nb.core.model import JobState
 from velostream_nb.core.records import OP
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.catalog import Catalog
+from velostream_nb.jobs.crew import threads_or_default
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.intake import BatchSize
 from velostream_nb.jobs.reading import Looker
 from velostream_nb.jobs.run_broker import RunBroker
 from velostream_nb.jobs.runner import Inline
 from velostream_nb.jobs.running import JobSpec, RunningJob
+from velostream_nb.jobs.summary import Progress, RunSummary, peak_memory_bytes, summary_of
 from velostream_nb.jobs.ticker import Ticker
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_COLUMNS
 from velostream_nb.sinks.files import FileSink
@@ -38,63 +40,6 @@ BATCH_ROWS = 50_000
 """Records of a source in one tick unless told otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobSummary:
-    """What one job did. `late` rows came behind the watermark; `failed` ones went to the dead letters.
-
-    `seconds` is the time spent in the job's own operators, `rows_per_s` its input over that.
-    """
-
-    name: str
-    inputs: tuple[str, ...]
-    output: str
-    state: JobState
-    rows_in: int
-    rows_out: int
-    late: int
-    failed: int
-    seconds: float
-    rows_per_s: float
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a run did.
-
-    Attributes:
-        rows_in: records read from the sources, each once.
-        seconds, cpu_seconds: of the wall and of this process, over the whole run.
-        rows_per_s: `rows_in` over `seconds`.
-        peak_memory_bytes: the most memory the process has held since it began.
-        written: rows by file written.
-        unwritten: output topics that had rows and no sink.
-    """
-
-    jobs: tuple[JobSummary, ...]
-    rows_in: int
-    seconds: float
-    cpu_seconds: float
-    rows_per_s: float
-    peak_memory_bytes: int
-    written: Mapping[str, int]
-    unwritten: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every job came to the end of its input."""
-        return all(job.state is JobState.FINISHED for job in self.jobs)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: `fraction` of the sources read, from 0 to 1, and records so far."""
-
-    fraction: float
-    rows_in: int
-    seconds: float
-
-
 def run_files(
     app_text: str,
     sources: Mapping[str, str | Path],
@@ -105,6 +50,7 @@ def run_files(
     progress: Callable[[Progress], None] | None = None,
     params: Mapping[str, object] | None = None,
     clock: Clock | None = None,
+    threads: int | None = None,
 ) -> RunSummary:
     """Push files through an application's jobs, to the end (watermark +infinity).
 
@@ -116,6 +62,8 @@ def run_files(
         batch_rows: records of a source in one tick; the result does not depend on it.
         progress: called after every tick.
         params: values for ``$name`` in the text.
+        threads: how many work at the jobs and read ahead; None: one for each core that the process may use. The result
+            does not depend on it.
 
     A job that fails does not stop the others; its `JobSummary` has the error. Output goes straight to the files; only
     what another job reads is held, and bounded.
@@ -125,20 +73,37 @@ def run_files(
     """
     if batch_rows < 1:
         raise ConfigError(f"a batch has at least one row, got {batch_rows}")
+    crew = threads_or_default(threads)
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     schemas: dict[str, StreamSchema] = {}
-    while True:
-        run = _Run(sources, batch_rows, clock or SystemClock(), schemas)
-        try:
-            run.start(app_text, params or {})
-            run.open_sinks(dict(sinks or {}), None if sink_dir is None else Path(sink_dir))
-            if (wider := run.to_the_end(partial(_tell, progress, run, began_s))) is not None:
-                schemas |= wider  # a file has columns of one type: from the beginning
-                continue
-            run.close_sinks()
-            return run.summary(time.monotonic() - began_s, time.process_time() - began_cpu_s)
-        finally:
-            run.close()
+    with _thrifty_memory():
+        while True:
+            run = _Run(sources, batch_rows, clock or SystemClock(), schemas, crew)
+            try:
+                run.start(app_text, params or {})
+                run.open_sinks(dict(sinks or {}), None if sink_dir is None else Path(sink_dir))
+                if (wider := run.to_the_end(partial(_tell, progress, run, began_s))) is not None:
+                    schemas |= wider  # a file has columns of one type: from the beginning
+                    continue
+                run.close_sinks()
+                return run.summary(time.monotonic() - began_s, time.process_time() - began_cpu_s)
+            finally:
+                run.close()
+
+
+@contextmanager
+def _thrifty_memory() -> Iterator[None]:
+    """Arrow's memory comes from jemalloc, where there is one: mimalloc keeps 50 MB more of what was freed.
+
+    Who has chosen a pool by `ARROW_DEFAULT_MEMORY_POOL` keeps it.
+    """
+    before = pa.default_memory_pool()
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _tell(progress: Callable[[Progress], None] | None, run: _Run, began_s: float) -> None:
@@ -154,16 +119,24 @@ class _Run:
     """
 
     def __init__(
-        self, sources: Mapping[str, str | Path], batch_rows: int, clock: Clock, schemas: Mapping[str, StreamSchema]
+        self,
+        sources: Mapping[str, str | Path],
+        batch_rows: int,
+        clock: Clock,
+        schemas: Mapping[str, StreamSchema],
+        threads: int,
     ) -> None:
         self._sources = sources
+        self._threads = threads
         self._broker = RunBroker(sources, clock)
         for topic, schema in schemas.items():
             self._broker.set_schema(topic, schema)
         codec = JsonCodec()
         self._catalog = Catalog(self._broker, codec)
         size = BatchSize(rows=batch_rows, most=batch_rows, target_us=None)
-        self._ticker = Ticker(self._broker, codec, clock, size, backpressure=True)
+        self._ticker = Ticker(
+            self._broker, codec, clock, size, backpressure=True, threads=threads, chores=self._broker.chores
+        )
         inline = Inline(self._ticker)
         looker = Looker(self._broker, codec, self._catalog)
         self._executor = Executor(self._broker, self._catalog, looker, self._ticker, lambda: inline, clock)
@@ -248,7 +221,9 @@ class _Run:
         None at the end; schemas by topic when an inferred column turned out too narrow, and it has to begin anew.
         """
         while levels := self._ticker.levels():
+            self._broker.behind = self._threads > 1
             if not self._ticker.tick():
+                self._broker.behind = False  # whose job ends now learns at once of a file that cannot be written
                 self._ticker.tick(final={job.name for job in levels[0]})
             if wider := self._wider():
                 return wider
@@ -285,6 +260,10 @@ class _Run:
 
     def close_sinks(self) -> None:
         """Give the files their names; dead letters that nobody asked for make a file only when there are some."""
+        try:
+            self._broker.write_all()
+        except OSError as error:
+            raise ConfigError(f"cannot write the output: {error.strerror or error}") from error
         for topic, sink in list(self._broker.sinks.items()):
             if topic in self._if_any and not sink.rows:
                 sink.abort()
@@ -295,12 +274,12 @@ class _Run:
         """What the run did."""
         rows_in = self._rows_in()
         return RunSummary(
-            jobs=tuple(_summary(job) for job in self._jobs()),
+            jobs=tuple(summary_of(job) for job in self._jobs()),
             rows_in=rows_in,
             seconds=seconds,
             cpu_seconds=cpu_seconds,
             rows_per_s=rows_in / seconds if seconds else 0.0,
-            peak_memory_bytes=_peak_memory_bytes(),
+            peak_memory_bytes=peak_memory_bytes(),
             written={str(sink.path): sink.rows for sink in self._broker.sinks.values()},
             unwritten=tuple(sorted(self._broker.dropped)),
         )
@@ -318,31 +297,3 @@ class _Run:
     def _rows_in(self) -> int:
         reached = [job.totals.positions for job in self._jobs()]
         return sum(max(positions.get(topic, {}).get(0, 0) for positions in reached) for topic in self._sources)
-
-
-def _summary(job: RunningJob) -> JobSummary:
-    totals = job.totals
-    seconds = totals.busy_us / 1_000_000
-    return JobSummary(
-        name=job.name,
-        inputs=job.spec.inputs,
-        output=job.spec.output,
-        state=job.state,
-        rows_in=totals.rows_in,
-        rows_out=totals.rows_out,
-        late=totals.late,
-        failed=totals.failed,
-        seconds=seconds,
-        rows_per_s=totals.rows_in / seconds if seconds else 0.0,
-        error=None if job.error is None else str(job.error),
-    )
-
-
-def _peak_memory_bytes() -> int:
-    """The process's peak resident memory; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)

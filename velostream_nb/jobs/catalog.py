@@ -68,7 +68,7 @@ class Catalog:
                 return f"{kind} {statement.name} is declared already"
             partitions = integer("partitions", options) or 1
             if "partitions" not in options and self._broker.exists(topic):
-                partitions = self._broker.topic(topic).partitions
+                partitions = self._broker.partitions(topic)
             self._broker.create_topic(
                 topic, partitions=partitions, retention=retention(options), schema=statement.schema
             )
@@ -207,7 +207,7 @@ class Catalog:
             return declared.topic
         if self._broker.exists(name):
             return name
-        alike = [t.name for t in self._broker.topics() if t.name.lower() == name.lower()]
+        alike = [known for known in self._broker.names() if known.lower() == name.lower()]
         return alike[0] if len(alike) == 1 else name
 
     def declared(self) -> list[StreamInfo]:
@@ -251,7 +251,7 @@ class Catalog:
     def names(self) -> list[str]:
         """Every name that FROM may use, for hints."""
         declared = [info.name for info in self.declared()] + [view.name for view in self.views()]
-        return declared + [topic.name for topic in self._broker.topics()]
+        return declared + self._broker.names()
 
     def _hint(self, name: str) -> str:
         known = self.names()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
+from velostream_nb.jobs.read_ahead import AheadReader
 from velostream_nb.jobs.runs import coalesce, decode_for
 
 ALIGN_SLACK_US = 10_000_000
@@ -44,6 +46,8 @@ class Feed:
         lag_rows: records there were to poll when this tick looked; see `look`.
         skipped: records lost to retention that the jobs were told of.
         heard_us: per partition, when (by the session's clock) records last came.
+        ahead: what the reader holds, decoded for those who wanted it then; None when nothing is.
+        ahead_us: how long it took to read ahead the last time.
     """
 
     topic: str
@@ -54,6 +58,8 @@ class Feed:
     lag_rows: int = 0
     skipped: int = 0
     heard_us: dict[int, int] = field(default_factory=dict)
+    ahead: _Ahead | None = None
+    ahead_us: float = 10_000.0
 
     def whole(self, made: Container[str]) -> bool:
         """Whether it is read to its end in every tick: a changelog, and what jobs write (`made`) for some jobs."""
@@ -100,18 +106,36 @@ class Feed:
         gaps = [theirs.get(p, 0) - offset for p, offset in mine.items()]
         return None if any(g < 0 for g in gaps) else sum(gaps)
 
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether `read_ahead` has anything to do."""
+        return isinstance(self.reader, AheadReader) and not self.reader.is_full and bool(self.wanted)
+
+    def read_ahead(self, codec: Codec, max_rows: int) -> None:
+        """Let the reader hold its next records, and decode them for the jobs that stand here now.
+
+        May run on another thread while nobody else uses the feed.
+        """
+        assert isinstance(self.reader, AheadReader)
+        began_ns = time.perf_counter_ns()
+        self.reader.fill(max_rows)
+        sets = list(self.reader.held)
+        if sets:
+            wanted = dict(self.wanted)
+            self.ahead = _Ahead(sets, wanted, _decoded(codec, coalesce(sets), wanted))
+            self.ahead_us = (time.perf_counter_ns() - began_ns) / 1_000
+
     def decode(self, codec: Codec, sets: list[RecordSet], now_us: int) -> dict[str, list[Decoded]]:
         """Decode for every job of this feed, once a schema; notes how far event time has come, and who was heard."""
-        runs = coalesce(sets)
-        for run in runs:
-            self.heard_us[run.partition] = now_us
-        decoded: dict[str, list[Decoded]] = {}
-        for schema in _distinct(wish.schema for wish in self.wanted.values()):
-            columns = {job: wish.columns for job, wish in self.wanted.items() if wish.schema == schema}
-            mine = decode_for(codec, runs, schema, columns)
-            fronts = [_newest_us(d) for d in next(iter(mine.values()), [])]
-            self.front_us = max((f for f in fronts if f is not None), default=self.front_us)
-            decoded |= mine
+        for records in sets:
+            self.heard_us[records.partition] = now_us
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None and ahead.fits(sets, self.wanted):
+            decoded, front_us = ahead.decoded
+        else:
+            decoded, front_us = _decoded(codec, coalesce(sets), self.wanted)
+        if front_us is not None:
+            self.front_us = front_us
         return decoded
 
     def idle(self, now_us: int, timeout_us: int) -> set[int]:
@@ -122,6 +146,39 @@ class Feed:
         if self.lag_rows:
             return set()
         return {p for p in partitions if now_us - self.heard_us.get(p, self.began_us) >= timeout_us}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Records decoded before their turn.
+
+    Attributes:
+        decoded: runs by job, and their newest event time.
+    """
+
+    sets: list[RecordSet]
+    wanted: Mapping[str, Input]
+    decoded: tuple[dict[str, list[Decoded]], int | None]
+
+    def fits(self, sets: list[RecordSet], wanted: Mapping[str, Input]) -> bool:
+        """Whether this is what has been polled, all of it, and the same jobs want the same of it."""
+        same = len(sets) == len(self.sets) and all(a is b for a, b in zip(sets, self.sets, strict=True))
+        return same and wanted == self.wanted
+
+
+def _decoded(
+    codec: Codec, runs: list[RecordSet], wanted: Mapping[str, Input]
+) -> tuple[dict[str, list[Decoded]], int | None]:
+    """Runs by job, decoded once a schema; and the newest event time, None when there is no row."""
+    decoded: dict[str, list[Decoded]] = {}
+    newest_us = None
+    for schema in _distinct(wish.schema for wish in wanted.values()):
+        columns = {job: wish.columns for job, wish in wanted.items() if wish.schema == schema}
+        mine = decode_for(codec, runs, schema, columns)
+        fronts = [front for d in next(iter(mine.values()), []) if (front := _newest_us(d)) is not None]
+        newest_us = max(fronts, default=newest_us)
+        decoded |= mine
+    return decoded, newest_us
 
 
 def reached(positions: Mapping[int, int], goal: Mapping[int, int]) -> bool:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from velostream_nb.brokers.contract import Broker, Reader
+from velostream_nb.brokers.file_reader import FileReader
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import UnknownTopicError, VeloError
 from velostream_nb.core.records import Decoded, RecordSet
+from velostream_nb.jobs.crew import Task
 from velostream_nb.jobs.feeds import ALIGN_SLACK_US, Feed, Input, aligned, groups
+from velostream_nb.jobs.read_ahead import AheadReader
 from velostream_nb.jobs.widening import Narrow
 
 Positions = Mapping[str, Mapping[int, int]]
@@ -76,16 +79,25 @@ class Intake:
     Args:
         size: how much a feed polls at once.
         held: whether the inputs of a job should wait; asked of every job in every tick.
+        ahead: read files ahead (`reading_ahead`).
     """
 
     def __init__(
-        self, broker: Broker, codec: Codec, clock: Clock, size: BatchSize, held: Callable[[str], bool] | None = None
+        self,
+        broker: Broker,
+        codec: Codec,
+        clock: Clock,
+        size: BatchSize,
+        held: Callable[[str], bool] | None = None,
+        *,
+        ahead: bool = False,
     ) -> None:
         self._broker = broker
         self._codec = codec
         self._clock = clock
         self._size = size
         self._held = held
+        self._ahead = ahead
         self._feeds: list[Feed] = []
         self._made: Container[str] = frozenset()
 
@@ -100,7 +112,7 @@ class Intake:
         opened: list[Feed] = []
         try:
             for wish in inputs:
-                reader = self._broker.reader(wish.topic, positions.get(wish.topic) or start)
+                reader = self._reader(wish.topic, positions, start)
                 opened.append(Feed(wish.topic, reader, self._clock.now_us()))
         except VeloError:
             for feed in opened:
@@ -114,6 +126,10 @@ class Intake:
             else:
                 feed.reader.close()
             (known or feed).wanted[job] = wish
+
+    def _reader(self, topic: str, positions: Positions, start: str) -> Reader:
+        reader = self._broker.reader(topic, positions.get(topic) or start)
+        return AheadReader(reader) if self._ahead and isinstance(reader, FileReader) else reader
 
     def leave(self, job: str) -> None:
         """Take a job off its feeds; those nobody reads any more are closed."""
@@ -147,7 +163,13 @@ class Intake:
 
     def readers(self) -> list[Reader]:
         """The readers in use."""
-        return [feed.reader for feed in self._feeds]
+        readers = [feed.reader for feed in self._feeds]
+        return [reader.inner if isinstance(reader, AheadReader) else reader for reader in readers]
+
+    def reading_ahead(self) -> list[Task]:
+        """What can be read and decoded for the next tick while others work at this one. Each task has its own feed."""
+        feeds = [feed for feed in self._feeds if feed.can_read_ahead]
+        return [Task(partial(feed.read_ahead, self._codec, self._size.rows), feed.ahead_us) for feed in feeds]
 
     def backlog(self, topic: str) -> int:
         """The most records any reader of a topic had before it at the beginning of this tick."""

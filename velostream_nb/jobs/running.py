@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,13 +22,14 @@ from velostream_nb.engine.node import OperatorStats
 from velostream_nb.engine.take_over import take_over
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
+from velostream_nb.jobs.rate import RateMeter
 from velostream_nb.jobs.withheld import Withheld
 from velostream_nb.sinks.dead_letter import dead_letter_topic
 from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import JobPlan, Source
 
-RATE_WINDOW_US = 5_000_000
-"""A job's rate is its input rows over so long."""
+STEP_US = 500
+"""About how long a step takes whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +113,6 @@ class Step:
     final: bool
 
 
-class RateMeter:
-    """Rows a second over the last `RATE_WINDOW_US`. Fed by the engine's thread, read by any."""
-
-    def __init__(self, began_us: int) -> None:
-        self._began_us = began_us
-        self._counts: deque[tuple[int, int]] = deque()
-        self._lock = threading.Lock()
-
-    def count(self, now_us: int, rows: int) -> None:
-        with self._lock:
-            self._counts.append((now_us, rows))
-            self._forget(now_us)
-
-    def rate(self, now_us: int) -> float:
-        with self._lock:
-            self._forget(now_us)
-            span_us = min(RATE_WINDOW_US, max(now_us - self._began_us, 1_000_000))
-            return sum(rows for _, rows in self._counts) * 1_000_000 / span_us
-
-    def _forget(self, now_us: int) -> None:
-        while self._counts and self._counts[0][0] <= now_us - RATE_WINDOW_US:
-            self._counts.popleft()
-
-
 class RunningJob:
     """A job. Only the thread that ticks may call anything but `info`, `stats` and the attributes.
 
@@ -167,6 +142,7 @@ class RunningJob:
         self.started_us = now_us
         self._rate = RateMeter(now_us)
         self._idle: frozenset[tuple[str, int]] = frozenset()
+        self._pace = (1, 1)
         self._engine: JobEngine | None = None
         self._graph: JobGraph | None = None
         self._watchers: list[Callable[[pa.Table | None], None]] = []
@@ -187,6 +163,16 @@ class RunningJob:
     def writes_state(self) -> bool:
         """Whether its output is a changelog in a topic, where half of a change would be a wrong state."""
         return bool(self.spec.output) and self.spec.plan.changelog is not None
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it calls users' Python functions, which run on the thread that ticks and on no other."""
+        return bool(self.engine.functions)
+
+    def expected_us(self, rows: int) -> float:
+        """How long a step over so many rows probably takes, judging by the one before."""
+        last_rows, last_us = self._pace
+        return max(last_us * rows / last_rows, min(last_us, STEP_US))
 
     @property
     def withholds(self) -> bool:
@@ -291,14 +277,15 @@ class RunningJob:
         self._idle = frozenset(idle)
         rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
         accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
-        before = self.totals
+        before, took_us = self.totals, (time.perf_counter_ns() - began_ns) // 1_000
+        self._pace = (max(1, accepted), took_us)
         totals = Totals(
             rows_in=before.rows_in + accepted + len(rejected),
             rows_out=before.rows_out + outcome.rows.num_rows,
             late=before.late + outcome.late,
             failed=before.failed + len(rejected) + len(outcome.rejected),
             watermark_us=outcome.watermark_us,
-            busy_us=before.busy_us + (time.perf_counter_ns() - began_ns) // 1_000,
+            busy_us=before.busy_us + took_us,
             positions=positions,
         )
         # late rows are counted as late, not as failed

@@ -19,6 +19,7 @@ from velostream_nb.core.errors import BrokerError, UnknownTopicError
 from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
 from velostream_nb.jobs.catalog import Catalog
+from velostream_nb.jobs.crew import threads_or_default
 from velostream_nb.jobs.execute import Executor
 from velostream_nb.jobs.functions import decorator
 from velostream_nb.jobs.handle import Job, stream_of
@@ -37,13 +38,13 @@ class _Machine:
     collecting it, like the end of the interpreter, closes this.
     """
 
-    def __init__(self, broker: Broker | None, clock: Clock) -> None:
+    def __init__(self, broker: Broker | None, clock: Clock, threads: int) -> None:
         self.clock = clock
         self.owns_broker = broker is None
         self.broker: Broker = EmbeddedBroker(clock) if broker is None else broker
         self.codec = JsonCodec()
         self.closed = False
-        self.ticker = Ticker(self.broker, self.codec, clock)
+        self.ticker = Ticker(self.broker, self.codec, clock, threads=threads)
         self._runner: Runner | None = None
         self._lock = threading.Lock()
 
@@ -73,12 +74,17 @@ class Session:
     Args:
         broker: where records live; None opens one in memory, which belongs to the session and is closed with it.
         clock: gives the broker's timestamps, idle timeouts and ``timestamp()`` in pull queries.
+        threads: how many work at the jobs when there is much to do; None: one for each core that the process may use.
+            No result depends on it, and Python functions that SQL calls always run on the engine's own thread.
+
+    Raises:
+        ConfigError: less than one thread.
 
     A session that nobody refers to any more closes itself, and so do those still open when the interpreter ends.
     """
 
-    def __init__(self, broker: Broker | None = None, clock: Clock | None = None) -> None:
-        self._machine = _Machine(broker, clock or SystemClock())
+    def __init__(self, broker: Broker | None = None, clock: Clock | None = None, *, threads: int | None = None) -> None:
+        self._machine = _Machine(broker, clock or SystemClock(), threads_or_default(threads))
         self._broker = self._machine.broker
         self._catalog = Catalog(self._broker, self._machine.codec)
         self._looker = Looker(self._broker, self._machine.codec, self._catalog)

@@ -12,18 +12,18 @@ import pyarrow as pa
 from velostream_nb.brokers.contract import Broker, Output, Reader, Transaction
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
-from velostream_nb.core.errors import JobError, JobFailedError, VeloError
+from velostream_nb.core.errors import JobFailedError, VeloError
 from velostream_nb.core.model import JobState
+from velostream_nb.jobs.crew import Crew, Task
 from velostream_nb.jobs.feeds import Input
 from velostream_nb.jobs.intake import BatchSize, Cut, Intake, Positions
+from velostream_nb.jobs.level import Begun, Levels, levels, refuse_circle
 from velostream_nb.jobs.outputs import row_outputs, visible_rows
 from velostream_nb.jobs.reading import EVERYTHING, state_of
-from velostream_nb.jobs.running import JobSpec, RunningJob, Step
+from velostream_nb.jobs.running import RunningJob, Step
 from velostream_nb.jobs.widening import Narrow, Widening
 from velostream_nb.sinks.dead_letter import DEAD_LETTER_SCHEMA, rejected_batch
 
-Levels: TypeAlias = list[list[RunningJob]]
-"""Jobs by depth: each stands below those whose output it reads."""
 Steps: TypeAlias = list[tuple[RunningJob, Step]]
 
 
@@ -35,6 +35,8 @@ class Ticker:
         size: how much a tick reads; adapts itself.
         backpressure: hold a job's inputs while another job is far behind in reading its output. For runs to the end,
             where memory is bounded and nobody waits; live, a latecomer must not stop those it reads from.
+        threads: how many work at a tick.
+        chores: other work that can be done while jobs are at theirs.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class Ticker:
         size: BatchSize | None = None,
         *,
         backpressure: bool = False,
+        threads: int = 1,
+        chores: Callable[[], list[Task]] = list,
     ) -> None:
         self.jobs: dict[str, RunningJob] = {}
         self.size = size or BatchSize()
@@ -53,7 +57,9 @@ class Ticker:
         self._codec = codec
         self._written: dict[str, int] = {}
         held = self._is_congested if backpressure else None
-        self._intake = Intake(broker, codec, clock, self.size, held)
+        self._crew = Crew(threads)
+        self._chores = chores
+        self._intake = Intake(broker, codec, clock, self.size, held, ahead=threads > 1)
         self.widening = Widening(broker, codec, clock)
         self._narrow: dict[str, Narrow] = {}
 
@@ -68,7 +74,7 @@ class Ticker:
         Raises what the engine raises about the plan, UnknownTopicError, and JobError when jobs would feed one another
         in a circle; the job is then not known. A job of the same name is dropped once this one compiles.
         """
-        self._refuse_circle(job.spec)
+        refuse_circle(job.spec, self.jobs.values())
         job.open(self._clock.now_us())
         try:
             standing = self._standing(job)
@@ -136,16 +142,7 @@ class Ticker:
 
     def levels(self) -> Levels:
         """Active jobs by depth: a job stands below those whose output it reads."""
-        waiting = {job.name: job for job in self.active()}
-        levels = []
-        while waiting:
-            made = {job.spec.output for job in waiting.values() if job.spec.output}
-            level = [job for job in waiting.values() if made.isdisjoint(job.spec.inputs)]
-            assert level, "jobs that feed one another in a circle are refused at their start"
-            levels.append(level)
-            for job in level:
-                del waiting[job.name]
-        return levels
+        return levels(self.active())
 
     def _place(self, job: RunningJob, positions: Positions) -> None:
         engine = job.engine
@@ -178,22 +175,6 @@ class Ticker:
         """Whether another job has yet to read more than a batch of what this one wrote."""
         return self._intake.backlog(self.jobs[job].spec.output) > self.size.most
 
-    def _refuse_circle(self, spec: JobSpec) -> None:
-        fed: set[str] = set()
-        pending = [spec.output]
-        while pending:
-            topic = pending.pop()
-            if topic in spec.inputs:
-                raise JobError(
-                    f"job {spec.name} would read its own output: {' -> '.join([topic, *sorted(fed - {topic}), topic])}",
-                    hint="choose another 'output.topic'",
-                )
-            fed.add(topic)
-            live = (
-                j for j in self.jobs.values() if j.state in (JobState.RUNNING, JobState.PAUSED) and j.name != spec.name
-            )
-            pending += [j.spec.output for j in live if topic in j.spec.inputs and j.spec.output not in fed]
-
     # -- the tick ---------------------------------------------------------------------------------------------------
 
     def tick(self, final: Collection[str] = ()) -> bool:
@@ -213,6 +194,7 @@ class Ticker:
         if len(levels) > 1:
             writing = self._broker.transaction(made | {job.spec.dead_letters for level in levels for job in level})
         try:
+            self._crew.run(self._intake.reading_ahead())  # what nobody has come to yet
             cut = self._intake.take(made)
             steps = self._run_and_publish(levels, cut, final, writing)
         finally:
@@ -243,7 +225,7 @@ class Ticker:
         try:
             self._tell(cut)
             for level in levels:
-                done = [(job, step) for job in level if (step := self._step(job, cut, final, lagging)) is not None]
+                done = self._run(level, cut, final, lagging)
                 steps += done
                 if writing is not None and level is not levels[-1]:
                     self._intake.hand_over(writing.append(_rows_of(done)), cut)
@@ -288,8 +270,24 @@ class Ticker:
             except Exception as error:  # noqa: BLE001 (one job's failure must not end the others)
                 self.fail(job, error)
 
-    def _step(self, job: RunningJob, cut: Cut, final: Collection[str], lagging: set[str]) -> Step | None:
-        """One job's part of the tick; None when it has nothing to do, or failed.
+    def _run(self, level: list[RunningJob], cut: Cut, final: Collection[str], lagging: set[str]) -> Steps:
+        """What the jobs of a level make of the tick, in their order; those that fail are over.
+
+        They share nothing, so they work side by side, and whoever has nothing to do reads ahead, or does chores.
+        """
+        begun = [one for job in level if (one := self._begin(job, cut, final, lagging)) is not None]
+        tasks = [Task(one.run, one.job.expected_us(one.rows), one.job.at_home) for one in begun]
+        self._crew.run([*tasks, *self._chores(), *self._intake.reading_ahead()])
+        done: Steps = []
+        for one, task in zip(begun, tasks, strict=True):
+            if task.error is not None:  # whatever it is, it must not end the others
+                self.fail(one.job, task.error)
+            elif one.step is not None:
+                done.append((one.job, one.step))
+        return done
+
+    def _begin(self, job: RunningJob, cut: Cut, final: Collection[str], lagging: set[str]) -> Begun | None:
+        """One job's part of the tick, ready to run; None when it has nothing to do, or failed.
 
         Args:
             lagging: jobs that have not read as much as others; this one is added when it is one of them.
@@ -308,8 +306,7 @@ class Ticker:
             if not (inputs or ends or job.news(idle) or (job.withholds and not withhold)):
                 return None
             positions = self._intake.positions(job.name)
-            now_us = self._clock.now_us()
-            return job.step(inputs, positions, final=ends, idle=idle, withhold=withhold, now_us=now_us)
+            return Begun(job, inputs, positions, ends, idle, withhold, self._clock.now_us())
         except Exception as error:  # noqa: BLE001 (one job's failure, whatever it is, must not end the others)
             self.fail(job, error)
             return None
@@ -353,6 +350,7 @@ class Ticker:
             if job.state in (JobState.RUNNING, JobState.PAUSED):
                 self.stop(job)
             job.stream.destroy()
+        self._crew.close()
 
 
 def _rows_of(steps: Steps) -> list[Output]:

@@ -1,0 +1,327 @@
+"""Threads that share the work of a tick, and readers that are one batch ahead: nobody can tell but by the clock."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+import velostream_generator as market
+
+import velostream_nb as velo
+from velostream_nb.brokers.contract import Reader
+from velostream_nb.brokers.file_reader import FileReader
+from velostream_nb.core.clock import ManualClock
+from velostream_nb.core.errors import BrokerError, ConfigError
+from velostream_nb.core.files import shipped
+from velostream_nb.core.model import JobState
+from velostream_nb.core.records import Lines, RecordSet
+from velostream_nb.jobs import crew
+from velostream_nb.jobs.batch import run_files
+from velostream_nb.jobs.crew import Crew, Task, threads_or_default
+from velostream_nb.jobs.read_ahead import AheadReader
+from velostream_nb.sinks.files import FileSink
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every piece of work is worth another thread."""
+    monkeypatch.setattr(crew, "WORTH_US", float("-inf"))
+
+
+# -- the crew -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_every_task_is_done_once(size: int) -> None:
+    done: Counter[int] = Counter()
+    hands = Crew(size)
+    for _ in range(50):
+        tasks = [Task(lambda n=n: done.update([n]), float(n)) for n in range(9)]  # type: ignore[misc]
+        hands.run(tasks)
+    hands.close()
+    assert done == dict.fromkeys(range(9), 50)
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_error_stays_with_its_task() -> None:
+    def broken() -> None:
+        raise ValueError("no")
+
+    tasks = [Task(broken, 1.0), Task(lambda: None, 1.0), Task(broken, 2.0)]
+    hands = Crew(2)
+    hands.run(tasks)
+    hands.close()
+    assert [str(task.error) for task in tasks] == ["no", "None", "no"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_two_tasks_are_at_work_at_the_same_time() -> None:
+    together = threading.Barrier(2, timeout=30)
+    hands = Crew(2)
+    tasks = [Task(together.wait, 1.0), Task(together.wait, 1.0)]
+    hands.run(tasks)
+    hands.close()
+    assert [task.error for task in tasks] == [None, None]
+
+
+@pytest.mark.usefixtures("eager")
+def test_some_work_stays_at_home() -> None:
+    seen: dict[str, set[int]] = {"home": set(), "away": set()}
+    hands = Crew(3)
+    for _ in range(20):
+        hands.run(
+            [Task(lambda: seen["home"].add(threading.get_ident()), 1.0, at_home=True) for _ in range(4)]
+            + [Task(lambda: seen["away"].add(threading.get_ident()), 1.0) for _ in range(4)]
+        )
+    hands.close()
+    assert seen["home"] == {threading.get_ident()}
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_interrupt_waits_for_the_others() -> None:
+    """Whoever takes the jobs apart after it must find nobody at work on them."""
+    began, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def long() -> None:
+        began.set()
+        go_on.wait(30)
+        ended.set()
+
+    def interrupted() -> None:
+        began.wait(30)
+        go_on.set()
+        raise KeyboardInterrupt
+
+    hands = Crew(2)
+    with pytest.raises(KeyboardInterrupt):
+        hands.run([Task(interrupted, 1.0, at_home=True), Task(long, 1.0)])
+    assert ended.is_set()
+    hands.close()
+
+
+def test_little_work_wakes_nobody() -> None:
+    seen: set[int] = set()
+    hands = Crew(2)
+    hands.run([Task(lambda: seen.add(threading.get_ident()), 100.0) for _ in range(4)])
+    assert seen == {threading.get_ident()}
+
+
+def test_threads_are_one_a_core_or_as_asked() -> None:
+    assert threads_or_default(None) >= 1
+    assert threads_or_default(3) == 3
+    with pytest.raises(ConfigError, match="at least one thread, got 0"):
+        velo.connect(threads=0)
+
+
+# -- reading ahead ------------------------------------------------------------------------------------------------------
+
+
+def _rows(count: int) -> pa.Table:
+    return pa.table({"n": range(count), "text": [f"row {n}" for n in range(count)]})
+
+
+def _written(folder: Path, kind: str, count: int) -> Path:
+    path = folder / f"rows.{kind}"
+    if kind == "parquet":
+        pq.write_table(_rows(count), path, row_group_size=100)
+    elif kind == "csv":
+        pacsv.write_csv(_rows(count), path)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in _rows(count).to_pylist()))
+    return path
+
+
+def _numbers(sets: list[RecordSet]) -> list[int]:
+    found: list[int] = []
+    for records in sets:
+        payload = records.payload
+        if isinstance(payload, Lines):
+            found += [json.loads(line)["n"] for line in payload.data.splitlines()]
+        else:
+            assert isinstance(payload, pa.RecordBatch)
+            found += [int(n) for n in payload.column("n").to_pylist()]
+        assert [int(offset) for offset in records.offsets] == found[-records.rows :]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_reader_that_is_ahead_is_like_one_that_is_not(kind: str, seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    path = _written(tmp_path, kind, 1_000)
+    plain: Reader = FileReader("rows", path, block_bytes=4_096)
+    ahead = AheadReader(FileReader("rows", path, block_bytes=4_096))
+    while not plain.ended:
+        if chance.random() < 0.7:
+            ahead.fill(chance.choice([1, 40, 300]))
+        until = None if chance.random() < 0.6 else {0: plain.positions()[0] + chance.randrange(90)}
+        polled = _numbers(ahead.poll(chance.choice([0, 1, 60, 2_000]), until))
+        assert polled == _numbers(plain.poll(len(polled), until))
+        assert ahead.positions() == plain.positions()
+        assert (ahead.lag_rows() == 0) == (plain.lag_rows() == 0)
+        assert ahead.ended == plain.ended
+    assert ahead.poll(10) == []
+
+
+def test_an_error_met_ahead_comes_with_the_next_poll(tmp_path: Path) -> None:
+    path = _written(tmp_path, "parquet", 1_000)
+    reader = AheadReader(FileReader("rows", path))
+    reader.inner.close()
+    reader.fill(10)
+    assert (reader.ended, reader.lag_rows()) == (False, 1)
+    with pytest.raises(BrokerError, match="is closed"):
+        reader.poll(10)
+
+
+# -- runs over files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Some minutes of market, with rows that do not decode."""
+    folder = tmp_path_factory.mktemp("day")
+    faults = market.Faults(disorder=0.05, malformed=0.01, seed=3)
+    market.write(market.MarketConfig(seed=3, faults=faults), folder, format="jsonl", events=12_000)
+    return {topic: folder / f"{topic}.jsonl" for topic in market.TOPICS}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("batch_rows", [333, 5_000])
+def test_the_number_of_threads_changes_no_byte(day: dict[str, Path], batch_rows: int, tmp_path: Path) -> None:
+    """The five jobs and two that read what others write, with their dead letters."""
+    text = shipped("sql/financial_trading.sql").read_text() + (
+        "START JOB busy AS SELECT symbol, total_volume, LAG(total_volume) OVER"
+        " (PARTITION BY symbol ORDER BY window_end) AS before, window_end FROM order_imbalance_alerts;"
+        "START JOB standing AS SELECT symbol, count(*) AS n FROM price_alerts GROUP BY symbol;"
+    )
+    written = []
+    for threads in (1, 2, 4):
+        out = tmp_path / str(threads)
+        clock = ManualClock(1_767_623_400_000_000)  # dead letters say when they were written
+        summary = run_files(text, day, sink_dir=out, batch_rows=batch_rows, threads=threads, clock=clock)
+        assert summary.ok, [job.error for job in summary.jobs]
+        counts = [(j.name, j.rows_in, j.rows_out, j.late, j.failed) for j in summary.jobs]
+        written.append((counts, {path.name: path.read_bytes() for path in out.iterdir()}))
+    assert written[0] == written[1] == written[2]
+    assert len(written[0][1]) > 7
+    assert all(written[0][1].values())
+
+
+APP = """
+CREATE STREAM trades (n BIGINT, timestamp TIMESTAMP);
+START JOB all_of_them AS SELECT n, timestamp FROM trades;
+START JOB {name} AS SELECT {what} AS x, timestamp FROM trades;
+"""
+
+
+def _trades(folder: Path, count: int = 3_000) -> Path:
+    path = folder / "trades.jsonl"
+    path.write_text("".join(f'{{"n": {n}, "timestamp": {n * 1_000}}}\n' for n in range(count)))
+    return path
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_file_that_cannot_be_written_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = FileSink.write
+
+    def full(self: FileSink, rows: pa.Table | pa.RecordBatch) -> None:
+        if self.path.name == "other.jsonl" and self.rows > 1_000:
+            raise OSError(28, "No space left on device")
+        write(self, rows)
+
+    monkeypatch.setattr(FileSink, "write", full)
+    text = APP.format(name="other", what="n + 1")
+    summary = run_files(text, {"trades": _trades(tmp_path)}, sink_dir=tmp_path / "out", batch_rows=100, threads=2)
+    assert [job.state for job in summary.jobs] == [JobState.FAILED, JobState.FAILED]
+    assert all("No space left on device" in (job.error or "") for job in summary.jobs)
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_last_rows_too_must_find_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: FileSink, _rows: pa.Table | pa.RecordBatch) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FileSink, "write", full)
+    text = APP.format(name="other", what="n + 1")
+    with pytest.raises(ConfigError, match="cannot write the output: No space left"):
+        run_files(text, {"trades": _trades(tmp_path, 50)}, sink_dir=tmp_path / "out", batch_rows=100, threads=2)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_job_that_fails_beside_others_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from velostream_nb.jobs.running import RunningJob
+
+    step = RunningJob.step
+
+    def breaking(self: RunningJob, *inputs: object, **how: object) -> object:
+        if self.name == "other" and self.totals.rows_in >= 500:
+            raise RuntimeError("broken")
+        return step(self, *inputs, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunningJob, "step", breaking)
+    text = APP.format(name="other", what="n + 1")
+    summary = run_files(text, {"trades": _trades(tmp_path)}, sink_dir=tmp_path / "out", batch_rows=100, threads=2)
+    assert [(job.state, job.rows_out) for job in summary.jobs] == [(JobState.FINISHED, 3_000), (JobState.FAILED, 500)]
+
+
+# -- sessions -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("eager")
+def test_jobs_side_by_side_give_what_they_give_one_after_another() -> None:
+    """With jobs that come, pause, change and go meanwhile, and a reader of another job's state."""
+    answers = []
+    for threads in (1, 3):
+        with velo.connect(threads=threads) as s:
+            s.sql("CREATE STREAM t (k VARCHAR, n BIGINT, timestamp TIMESTAMP)")
+            s.sql("START JOB sums AS SELECT k, sum(n) AS total FROM t GROUP BY k")
+            s.sql("START JOB big AS SELECT k, n FROM t WHERE n > $least", least=50)
+            s.sql("START JOB of_sums AS SELECT max(total) AS most FROM sums")
+            s.sql("START JOB steps AS SELECT k, n - LAG(n) OVER (PARTITION BY k ORDER BY timestamp) AS d FROM t")
+            for tick in range(12):
+                s.produce(
+                    "t", [{"k": "abc"[i % 3], "n": tick * 10 + i, "timestamp": tick * 100 + i} for i in range(10)]
+                )
+                s.drain()
+                if tick == 3:
+                    s.control("steps", "pause")
+                if tick == 5:
+                    s.sql("ALTER JOB big SET least = 70")
+                if tick == 6:
+                    s.control("steps", "resume")
+                    s.sql("START JOB late AS SELECT count(*) AS n FROM t")
+            s.drain(final=True)
+            answers.append({name: s.read(name).to_pylist() for name in ("sums", "big", "of_sums", "steps", "late")})
+    assert answers[0] == answers[1]
+    assert all(answers[0].values())
+
+
+@pytest.mark.usefixtures("eager")
+def test_python_functions_are_called_by_one_thread() -> None:
+    threads: set[int] = set()
+
+    def noted(x: int) -> int:
+        threads.add(threading.get_ident())
+        return x + 1
+
+    with velo.connect(threads=4) as s:
+        register: Callable[..., object] = s.function
+        register(noted)
+        for number in range(4):
+            s.sql(f"START JOB j{number} AS SELECT noted(n) AS x FROM t") if number else s.sql(
+                "CREATE STREAM t (n BIGINT, timestamp TIMESTAMP); START JOB j0 AS SELECT noted(n) AS x FROM t"
+            )
+        for tick in range(20):
+            s.produce("t", [{"n": n, "timestamp": tick * 10 + n} for n in range(10)])
+            s.drain()
+    assert len(threads) == 1
