@@ -45,18 +45,22 @@ def identity(column: pa.Array | pa.ChunkedArray) -> tuple[Int64s, int]:
 
 def combined(parts: Iterable[tuple[Int64s, int]], rows: int) -> tuple[Int64s, int]:
     """One number for several: equal exactly where all of them are."""
-    codes, most = np.zeros(rows, dtype=np.int64), 1
+    codes: Int64s | None = None
+    most = 1
     for own, size in parts:
+        if codes is None:
+            codes, most = own, max(size, 1)
+            continue
         if most > _MOST // max(size, 1):
             distinct, codes = np.unique(codes, return_inverse=True)
             codes, most = codes.astype(np.int64), len(distinct) + 1
         codes = codes * size + own
         most *= max(size, 1)
-    return codes, most
+    return (np.zeros(rows, dtype=np.int64) if codes is None else codes), most
 
 
 def _encoded(array: pa.Array) -> tuple[Int64s, int]:
-    encoded = pc.dictionary_encode(array, null_encoding="encode")
+    encoded = array.dictionary_encode("encode")
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64), len(encoded.dictionary) + 1
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.frames import Values, bitmap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
+@lru_cache(maxsize=256)
 def number_type(dtype: pa.DataType) -> np.dtype[np.generic] | None:
     """The numpy type of a column of numbers or times; None for other types, whose values are not of one fixed size."""
     types = pa.types
@@ -26,6 +29,21 @@ def number_type(dtype: pa.DataType) -> np.dtype[np.generic] | None:
     return None
 
 
+def folds(kind: str, given: pa.DataType, result: pa.DataType) -> bool:
+    """Is SUM, AVG, MIN or MAX of this type, with that result of DuckDB's, one of ours?"""
+    if kind in ("min", "max"):
+        return bool(result == given) and number_type(given) is not None
+    real = pa.types.is_float32(given) or pa.types.is_float64(given)
+    whole = pa.types.is_integer(given) and not pa.types.is_uint64(given)
+    return (real or whole) and bool(result == (pa.float64() if real or kind == "avg" else HUGEINT))
+
+
+def validity_of(column: pa.ChunkedArray | pa.Array) -> Values:
+    """Which values of a column of any type are NULL; the numbers say nothing."""
+    array = whole(column)
+    return Values(np.zeros(len(array), dtype=np.int8), _valid(array))
+
+
 def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
     """The numbers of a column of a type that `number_type` knows."""
     array = whole(column)
@@ -34,7 +52,14 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
     if not len(array):
         return Values(np.empty(0, dtype=dtype))
     data = np.frombuffer(array.buffers()[1], dtype=dtype, count=array.offset + len(array))[array.offset :]
-    return Values(data, array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None)
+    return Values(data, _valid(array))
+
+
+def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
+    if not array.null_count:
+        return None
+    valid: npt.NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+    return valid
 
 
 def array_of(values: Values, dtype: pa.DataType) -> pa.Array:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.engine.accumulated import Accumulated, can_accumulate, results_of
 from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, hidden_of
 from velostream_nb.engine.ordered import Peers, in_order
-from velostream_nb.engine.running import describe_running
+from velostream_nb.engine.running_text import describe_running
 from velostream_nb.sql import plan
 
 _HERE = "__here_"
@@ -42,6 +44,13 @@ class Carried(Operator):
 
     name = "running"
     node: plan.Carried
+
+    @classmethod
+    def for_node(cls, node: plan.Node, duck: Duck, upstream: Sequence[Operator]) -> type[Operator]:
+        """`Accumulated`, for calls that need no more than that."""
+        assert isinstance(node, plan.Carried)
+        (source,) = upstream
+        return Accumulated if can_accumulate(node, source.schema, results_of(node, duck, source.schema)) else cls
 
     def __init__(self, node: plan.Carried, duck: Duck, account: Account, upstream: Operator) -> None:
         super().__init__(node, duck, account)

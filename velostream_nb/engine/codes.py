@@ -34,20 +34,26 @@ class Parted:
         """The rows partition by partition, each in the order given."""
         if not self.codes.any():  # one partition at most
             return _frozen(np.arange(len(self.codes)))
-        return _frozen(np.argsort(narrow(self.codes), kind="stable"))
+        return _frozen(np.argsort(self._narrow, kind="stable"))
 
     @cached_property
     def starts(self) -> Int64s:
         """Where in `order` each partition begins."""
-        if not len(self.codes):
-            return _frozen(np.empty(0, dtype=np.int64))
-        ordered = self.codes[self.order]
-        return _frozen(np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)))
+        ordered = self._narrow[self.order]
+        first = np.ones(len(ordered), dtype=np.bool_)
+        np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+        return _frozen(np.flatnonzero(first))
 
     @cached_property
     def sizes(self) -> Int64s:
         """Rows in each partition."""
-        return _frozen(np.diff(self.starts, append=len(self.codes)))
+        stops = np.empty_like(self.starts)
+        stops[:-1], stops[-1:] = self.starts[1:], len(self.codes)
+        return _frozen(stops - self.starts)
+
+    @cached_property
+    def _narrow(self) -> npt.NDArray[np.integer]:
+        return narrow(self.codes)
 
 
 def parted(table: pa.Table, columns: tuple[str, ...]) -> Parted:

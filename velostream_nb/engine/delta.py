@@ -75,7 +75,9 @@ class Account:
 
 def int64s(table: pa.Table, name: str) -> Int64s:
     """A hidden int64 column as numpy."""
-    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+    column = table.column(name)
+    array = column.chunk(0) if column.num_chunks == 1 else column  # of a chunk there need be no copy
+    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def concat(parts: list[pa.Table]) -> pa.Table:

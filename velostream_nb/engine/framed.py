@@ -18,18 +18,16 @@ from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
 from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine import frames
-from velostream_nb.engine.arrays import array_of, number_type, scattered
+from velostream_nb.engine.added import Added
+from velostream_nb.engine.arrays import array_of, folds, scattered
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
-from velostream_nb.engine.duck import Duck, quoted
+from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.frames import Mask, Numbers, Values, Wide
 from velostream_nb.engine.history import Extended, History
-from velostream_nb.engine.node import Operator, hidden_of
+from velostream_nb.engine.node import Operator
 from velostream_nb.engine.over_text import describe_over, results_of
 from velostream_nb.engine.slots import can_number
 from velostream_nb.sql import plan
-
-_READY = "__ready"
-"""Hidden column, boolean: the row's frames are complete."""
 
 
 def can_frame(node: plan.Over, schema: pa.Schema, results: pa.Schema) -> bool:
@@ -59,15 +57,6 @@ def _fits(call: plan.OverCall, schema: pa.Schema, results: pa.Schema) -> bool:
     return result == given if frame.kind in ("lag", "first", "last") else folds(frame.kind, given, result)
 
 
-def folds(kind: str, given: pa.DataType, result: pa.DataType) -> bool:
-    """Is SUM, AVG, MIN or MAX of this type, with that result of DuckDB's, one of ours?"""
-    if kind in ("min", "max"):
-        return bool(result == given) and number_type(given) is not None
-    real = pa.types.is_float32(given) or pa.types.is_float64(given)
-    whole = pa.types.is_integer(given) and not pa.types.is_uint64(given)
-    return (real or whole) and bool(result == (pa.float64() if real or kind == "avg" else HUGEINT))
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """The calls of one partitioning.
@@ -83,12 +72,11 @@ class _Block:
     age_us: int | None
 
 
-class Framed(Operator):
+class Framed(Added):
     """Adds a column a call to the rows whose frames are complete; the others wait, computed along as in `Over`."""
 
     name = "over"
     node: plan.Over
-    fuses = True
 
     def __init__(
         self,
@@ -99,52 +87,41 @@ class Framed(Operator):
         *,
         then: tuple[plan.Project, ...] = (),
     ) -> None:
-        super().__init__(node, duck, account)
-        self.then = then
-        self._held = upstream.schema.empty_table()
         results = results_of(node, duck, upstream.schema)
-        self._types = [results.field(call.name) for call in node.calls]
+        added = [results.field(call.name) for call in node.calls]
+        may_wait = any(reach.waits or reach.peers for reach in node.reaches)
+        super().__init__(node, duck, account, upstream, added, then=then, may_wait=may_wait)
+        self._types = {field.name: field.type for field in added}
         self._defaults = {call.name: _default(call, duck, results) for call in node.calls if call.frame}
         partitions = dict.fromkeys(call.partition for call in node.calls)
         self._blocks = [_block(node, partition, upstream.schema) for partition in partitions]
-        self._may_wait = any(reach.waits or reach.peers for reach in node.reaches)
-        self._order = [*node.inputs[0].columns, *(call.name for call in node.calls), *hidden_of(node)]
-        ready = [pa.field(_READY, pa.bool_())] if self._may_wait else []
-        self._feed = duck.feed(pa.schema([*upstream.schema, *self._types, *ready]))
-        extra = f", {_READY}" if ready else ""
-        sql = self.projected(f"SELECT {quoted(self._order)}{extra} FROM {self._feed.name} AS __in", extra)
-        self.schema = duck.schema_of(sql)
-        if ready:
-            self.schema = self.schema.remove(len(self.schema) - 1)
-        self._statement = duck.prepare(sql)
 
     # -- ticks ------------------------------------------------------------------------------------------------------
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
-        rows = concat([self._held, delta.rows])
+        rows = concat([self.held, delta.rows])
         if not rows.num_rows or not (delta.rows.num_rows or delta.watermark_us != self.seen_us[0]):
-            for block in self._blocks:
-                block.history.sweep(delta.watermark_us)
             return self._given(self.schema.empty_table(), delta)
         seen = [block.history.extended(rows) for block in self._blocks]
-        ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self._may_wait else None
+        ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self.may_wait else None
         columns: dict[str, pa.Array] = {}
         for block, extended in zip(self._blocks, seen, strict=True):
             bounds = _Bounds(extended)
             columns |= {call.name: self._computed(call, extended, bounds) for call in block.calls}
-        out = self._answer(rows, [columns[call.name] for call in self.node.calls], ready)
+        out = self.answer(rows, [columns[call.name] for call in self.node.calls], ready)
         for block, extended in zip(self._blocks, seen, strict=True):
             _keep(block, extended, ready, delta.watermark_us)
-        waits = ready is not None and not ready.all()
-        self._held = rows.filter(pc.invert(pa.array(ready))).combine_chunks() if waits else rows.slice(0, 0)
+        self.hold(rows, ready)
         return self._given(out, delta)
 
     def _given(self, rows: pa.Table, delta: Delta) -> Delta:
-        """Event time goes no further than the oldest row that waits."""
+        """Event time goes no further than the oldest row that waits; what is kept grows old by it."""
         watermark_us = delta.watermark_us
-        if self._held.num_rows:
-            watermark_us = min(watermark_us, self._held.column(TS)[0].as_py())
+        if self.held.num_rows:
+            watermark_us = min(watermark_us, self.held.column(TS)[0].as_py())
+        for block in self._blocks:
+            block.history.sweep(watermark_us)
         return Delta(rows, watermark_us, many=any(r.waits for r in self.node.reaches))
 
     def _ready(self, ts: Int64s, seen: Extended, watermark_us: int) -> Mask:
@@ -160,27 +137,13 @@ class Framed(Operator):
                 ready[seen.order] &= behind >= reach.after
         return ready
 
-    def _answer(self, rows: pa.Table, columns: list[pa.Array], ready: Mask | None) -> pa.Table:
-        if ready is None and not self.then:
-            made = pa.Table.from_arrays([*rows.columns, *columns], names=[*rows.column_names, *self._order_added()])
-            return made.select(self.schema.names).cast(self.schema)
-        more = [] if ready is None else [pa.array(ready)]
-        self._feed.rows = pa.Table.from_arrays([*rows.columns, *columns, *more], schema=self._feed.schema)
-        out = self._statement.rows()
-        if ready is None:
-            return out
-        return out.filter(out.column(_READY)).drop_columns([_READY])
-
-    def _order_added(self) -> list[str]:
-        return [call.name for call in self.node.calls]
-
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _computed(self, call: plan.OverCall, seen: Extended, bounds: _Bounds) -> pa.Array:
         """The call's column, in the order of the rows given."""
         frame = call.frame
         assert frame is not None
-        result = self._types[self.node.calls.index(call)].type
+        result = self._types[call.name]
         if frame.kind == "lag":
             places, there = bounds.shifted(frame.start)
             return _looked_up(seen, frame.column, places, there, self._defaults[call.name])
@@ -212,17 +175,17 @@ class Framed(Operator):
 
     def tables(self) -> dict[str, pa.Table]:
         kept = {f"kept{i}": block.history.table() for i, block in enumerate(self._blocks) if block.history.columns}
-        return {"held": self._held, **kept}
+        return {"held": self.held, **kept}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
-        self._held = tables["held"]
+        self.held = tables["held"]
         for i, block in enumerate(self._blocks):
             if block.history.columns:
                 block.history.load(tables[f"kept{i}"])
 
     def state_size(self) -> tuple[int, int]:
         kept = sum(block.history.rows for block in self._blocks)
-        return kept + self._held.num_rows, sum(b.history.nbytes for b in self._blocks) + self._held.nbytes
+        return kept + self.held.num_rows, sum(b.history.nbytes for b in self._blocks) + self.held.nbytes
 
 
 def _default(call: plan.OverCall, duck: Duck, results: pa.Schema) -> pa.Scalar:
@@ -342,4 +305,3 @@ def _keep(block: _Block, seen: Extended, ready: Mask | None, watermark_us: int) 
         aged = np.concatenate(([0], np.cumsum(ts < np.repeat(now - block.age_us, seen.stop - seen.first))))
         low = np.minimum(low, seen.first + aged[seen.stop] - aged[seen.first])
     history.replace(seen, low, next_)
-    history.sweep(watermark_us)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS
-from velostream_nb.engine.arrays import array_of, number_type, ranges, values_of, whole
+from velostream_nb.engine.arrays import array_of, number_type, ranges, validity_of, values_of, whole
 from velostream_nb.engine.codes import Parted, parted
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.frames import Values
@@ -187,27 +187,29 @@ class Extended:
         self.first = self.fresh - kept
         self.stop = self.fresh + self.sizes
         self.places = np.arange(len(self.order)) + np.repeat(before, self.sizes)
-        self._old = ranges(self.first, kept)
-        self._pooled = ranges(starts, kept)
+        total = int(before[-1]) if len(before) else 0
+        self._old = np.arange(total) + np.repeat(parts.starts, kept)
+        self._pooled = np.arange(total) + np.repeat(starts - before + kept, kept)
         self._columns: dict[str, Values] = {}
 
     def __len__(self) -> int:
         return len(self.order) + len(self._old)
 
     def values(self, name: str) -> Values:
-        """A column of numbers at all places."""
+        """A column of numbers at all places; of another type, whether they are NULL."""
         found = self._columns.get(name)
         if found is None:
             found = self._columns[name] = self._extended(name)
         return found
 
     def _extended(self, name: str) -> Values:
-        given = values_of(self._rows.column(name))
+        read = values_of if number_type(self.type(name)) is not None else validity_of
+        given = read(self._rows.column(name))
         ordered = given.numbers[self.order]
         if not len(self._old):
             return Values(ordered, None if given.valid is None else given.valid[self.order])
         kept = self._history.kept(name, self._pooled)
-        assert isinstance(kept, Values)
+        kept = kept if isinstance(kept, Values) else validity_of(kept)
         numbers = np.empty(len(self), dtype=ordered.dtype)
         numbers[self._old], numbers[self.places] = kept.numbers, ordered
         if given.valid is None and kept.valid is None:

@@ -189,23 +189,24 @@ class JobEngine:
             if id(node) in place:  # a Project that the operator below it has taken
                 continue
             inputs = tuple(place[id(i)] for i in node.inputs)
-            then = _fused(node, readers)
             try:
-                operator = self._operator(node, [nodes[i].operator for i in inputs], then)
+                operator = self._operator(node, [nodes[i].operator for i in inputs], readers)
             except BindError as error:
                 raise BindError(_named_plainly(error.message), hint=error.hint, place=error.place) from error
             topic = node.stream.topic if isinstance(node, plans.Source | plans.Table) else None
             if isinstance(node, plans.Table) and node.stream.rows is not None:
                 topic = None
             topics = (topic,) if topic else tuple(dict.fromkeys(t for i in inputs for t in nodes[i]._topics))
-            place |= dict.fromkeys(map(id, (node, *then)), len(nodes))
+            place |= dict.fromkeys(map(id, (node, *operator.then)), len(nodes))
             sides = tuple(nodes[i]._topics for i in inputs)
             nodes.append(EngineNode(operator, inputs, topic, operator.name, self._account, _topics=topics, sides=sides))
         return tuple(nodes)
 
-    def _operator(self, node: plans.Node, upstream: list[Operator], then: tuple[plans.Project, ...]) -> Operator:
-        more = {"then": then} if then else {}
+    def _operator(
+        self, node: plans.Node, upstream: list[Operator], readers: Mapping[int, list[plans.Node]]
+    ) -> Operator:
         kind = _OPERATORS[type(node)].for_node(node, self._duck, upstream)
+        more = {"then": _fused(node, readers)} if kind.fuses else {}
         return kind(node, self._duck, self._account, *upstream, **more)
 
     def _output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -416,7 +417,7 @@ def _named_plainly(message: str) -> str:
 def _fused(node: plans.Node, readers: Mapping[int, list[plans.Node]]) -> tuple[plans.Project, ...]:
     """The Projects above a node that its operator takes into its own statement."""
     then: list[plans.Project] = []
-    project = taken_by(readers[id(node)]) if _OPERATORS[type(node)].fuses else None
+    project = taken_by(readers[id(node)])
     while project is not None:
         then.append(project)
         project = taken_by(readers[id(project)])

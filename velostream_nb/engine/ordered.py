@@ -64,7 +64,7 @@ class Order(Operator):
     def __init__(self, node: plan.Order, duck: Duck, account: Account, upstream: Operator) -> None:
         super().__init__(node, duck, account)
         self.schema = upstream.schema
-        self._held = self.schema.empty_table()
+        self._held = self._empty = self.schema.empty_table()
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -72,9 +72,10 @@ class Order(Operator):
         if rows.num_rows:
             rows = in_order(rows, self.node)
             ready = self._ready(int64s(rows, TS), delta)
-            # combine: a slice of a batch would keep the whole batch in memory
-            self._held = rows.slice(ready).combine_chunks() if ready < rows.num_rows else self.schema.empty_table()
-            rows = rows.slice(0, ready)
+            self._held = self._empty
+            if ready < rows.num_rows:
+                # combine: a slice of a batch would keep the whole batch in memory
+                self._held, rows = rows.slice(ready).combine_chunks(), rows.slice(0, ready)
         self.account.drop(delta.late)
         return Delta(rows, delta.watermark_us)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, POS, TS, Decoded, unpack_position
-from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
+from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, is_sorted, split_late
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, project_shown, project_sql
 from velostream_nb.sql import plan
@@ -44,22 +44,21 @@ class Source(Operator):
         late: list[pa.Table] = []
         for decoded in batches:
             if decoded.batch.num_rows:
-                table = pa.Table.from_batches([decoded.batch])
-                if self.node.op and OP not in table.column_names:
-                    table = table.append_column(OP, pa.repeat("upsert", table.num_rows))
-                # under our own schema: rows of a snapshot do not remember which columns are never NULL
-                table = pa.Table.from_arrays(table.select(self.schema.names).columns, schema=self.schema)
-                rows, behind = self._judge(table)
+                rows, behind = self._judge(self._table(decoded.batch))
                 on_time.append(rows)
                 late += [behind] if behind is not None else []
         self._idle = set(idle)
         self.ended = self.ended or final
         self.watermark_us = max(self.watermark_us, self._watermark())
-        empty = self.schema.empty_table()
-        rows = concat([empty, *on_time]) if on_time else empty
-        return Delta(
-            rows, self.watermark_us, concat(late) if late else None, many=len(self.newest_us.keys() | self.expected) > 1
-        )
+        rows = concat(on_time) if on_time else self.schema.empty_table()
+        many = len(self.newest_us.keys() | self.expected) > 1
+        return Delta(rows, self.watermark_us, concat(late) if late else None, many)
+
+    def _table(self, batch: pa.RecordBatch) -> pa.Table:
+        """The columns that are read, under our own schema: a snapshot does not remember which are never NULL."""
+        names = batch.schema.names
+        columns = [batch.column(n) if n in names else pa.repeat("upsert", batch.num_rows) for n in self.schema.names]
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
     @property
     def silent(self) -> bool:
@@ -74,12 +73,18 @@ class Source(Operator):
 
     def _judge(self, table: pa.Table) -> tuple[pa.Table, pa.Table | None]:
         """Split off late rows, by the running watermark of the batch's one partition: no batching changes it."""
-        partition = unpack_position(table.column(POS)[0].as_py())[0]
+        partition = unpack_position(int(int64s(table, POS)[0]))[0]
         ts = int64s(table, TS)
         before = self.newest_us.get(partition, WATERMARK_MIN_US)
+        behind = before if before == WATERMARK_MIN_US else before - self.node.delay_us
+        if is_sorted(ts):
+            self.newest_us[partition] = max(before, int(ts[-1]))
+            if ts[0] >= max(behind, self.watermark_us):  # nor can what comes after it be late
+                return table, None
         newest = np.maximum.accumulate(ts)
-        running = np.maximum(np.r_[before, newest[:-1]], before)
         self.newest_us[partition] = max(before, int(newest[-1]))
+        running = np.empty_like(ts)
+        running[0], running[1:] = before, np.maximum(newest[:-1], before)
         own = np.where(running == WATERMARK_MIN_US, WATERMARK_MIN_US, running - self.node.delay_us)
         # what was announced binds: a partition that comes back from idling, or that nobody expected, may be behind it
         return split_late(table, np.maximum(own, self.watermark_us))
