@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import velostream_nb as velo
+from benchmarks import render, report
 from tests.golden.case import constructs_table
 from velostream_nb.cli.app import velo as command_group
 from velostream_nb.cli.reference import markdown
@@ -35,11 +36,16 @@ def verbs_table() -> str:
     return "\n".join(lines)
 
 
+def speed_table() -> str:
+    return render.readme(report.load(ROOT / "benchmarks" / "reference.json"))
+
+
 TABLES = {
     "options": options_table,
     "verbs": verbs_table,
     "commands": lambda: markdown(command_group),
     "constructs": constructs_table,
+    "speed": speed_table,
 }
 
 
@@ -73,3 +79,12 @@ def test_the_python_example_runs():
 def test_public_names_are_few_and_sorted():
     assert velo.__all__ == sorted(velo.__all__)
     assert all(hasattr(velo, name) for name in velo.__all__)
+
+
+def test_the_reference_of_the_benchmarks_is_one_run():
+    """Its Markdown says what its JSON does, and its answers were right."""
+    reference, written = report.load(ROOT / "benchmarks" / "reference.json"), ROOT / "benchmarks" / "reference.md"
+    if os.environ.get("UPDATE_README"):
+        written.write_text(render.markdown(reference))
+    assert render.markdown(reference) == written.read_text(), "stale: UPDATE_README=1 pytest tests/docs"
+    assert reference.ok
