@@ -132,3 +132,8 @@ class Decoded:
     rejected: Sequence[Rejected] = field(default=())
     bytes: int = 0
     widen: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+
+def no_rows(schema: pa.Schema) -> pa.Table:
+    """An empty table. `Schema.empty_table` makes an array for each column, at 30 µs each; this makes none."""
+    return pa.Table.from_batches([], schema=schema)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
 from velostream_nb.engine.arrays import Scalar, array_of, folds, number_type, scattered, validity_of, values_of
@@ -85,7 +85,7 @@ class Accumulated(Added):
         (delta,) = inputs
         rows = concat([self.held, delta.rows])
         if not rows.num_rows:
-            return Delta(self.schema.empty_table(), delta.watermark_us)
+            return Delta(no_rows(self.schema), delta.watermark_us)
         ts = int64s(rows, TS)
         strict = self.may_wait and delta.watermark_us < WATERMARK_MAX_US
         ready = ts < delta.watermark_us if strict else None

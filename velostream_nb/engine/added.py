@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.records import no_rows
 from velostream_nb.engine.delta import Account
 from velostream_nb.engine.duck import Duck, quoted
 from velostream_nb.engine.frames import Mask
@@ -46,7 +47,7 @@ class Added(Operator):
         super().__init__(node, duck, account)
         self.then = then
         self.may_wait = may_wait
-        self.held = upstream.schema.empty_table()
+        self.held = no_rows(upstream.schema)
         columns = [*node.columns, *hidden_of(node)]
         every = pa.schema([*upstream.schema, *added])
         self._every = every.append(pa.field(_READY, pa.bool_())) if may_wait else every

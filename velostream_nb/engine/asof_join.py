@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import OP, TS
+from velostream_nb.core.records import OP, TS, no_rows
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, hidden_of
@@ -42,8 +42,8 @@ class AsofJoin(Operator):
         self._keys = (tuple(a for a, _ in node.equal), tuple(b for _, b in node.equal))
         pairs = [(left.schema.field(a), right.schema.field(b)) for a, b in node.equal]
         self._types = [_common_type(*pair) for pair in pairs]
-        self._pending = left.schema.empty_table()
-        self._right = _versions(right.schema.empty_table()) if node.versions else right.schema.empty_table()
+        self._pending = no_rows(left.schema)
+        self._right = _versions(no_rows(right.schema)) if node.versions else no_rows(right.schema)
 
     def step(self, inputs: list[Delta]) -> Delta:
         left, right = inputs
@@ -91,7 +91,7 @@ class AsofJoin(Operator):
     def _matched(self, left: pa.Table, right: pa.Table, watermark_us: int) -> tuple[pa.Table, pa.Table]:
         """(the output of the rows whose match is certain, the rows that wait)."""
         if not left.num_rows:
-            return self.schema.empty_table(), left
+            return no_rows(self.schema), left
         if self.node.forward:
             found = self._search(left, right)
             ready = self._certain(found, right, watermark_us)
@@ -101,7 +101,7 @@ class AsofJoin(Operator):
         if watermark_us >= WATERMARK_MAX_US:
             ready = np.ones(left.num_rows, dtype=np.bool_)
         if not ready.any():
-            return self.schema.empty_table(), left
+            return no_rows(self.schema), left
         pending = left.slice(0, 0)
         if not ready.all():
             pending = left.filter(pa.array(~ready)).combine_chunks()

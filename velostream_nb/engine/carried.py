@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.core.records import no_rows
 from velostream_nb.engine.accumulated import Accumulated, can_accumulate, results_of
 from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck, quote, quoted
@@ -61,7 +62,7 @@ class Carried(Operator):
         self._all = [p for parts in self._parts.values() for p in parts]
         values = duck.schema_of(self._carried_sql(f"{self._feed.name} AS __in", fresh=True))
         carried = [upstream.schema.field(c) for c in node.partition] + [values.field(p.name) for p in self._all]
-        self._kept = pa.schema(carried).empty_table()
+        self._kept = no_rows(pa.schema(carried))
         self._before = duck.feed(self._kept.schema)
         sql = self._select()
         self._statement = duck.prepare(sql)
@@ -158,7 +159,7 @@ class Carried(Operator):
         rows = concat([self._peers.held, delta.rows])
         if not rows.num_rows:
             self._forget(delta.watermark_us)
-            return Delta(self.schema.empty_table(), delta.watermark_us)
+            return Delta(no_rows(self.schema), delta.watermark_us)
         complete = self._peers.complete(rows, delta.watermark_us)
         old, new = self._codes(rows)
         self._feed.rows = rows

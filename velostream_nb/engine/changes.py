@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from velostream_nb.core.records import OP, TS, WEIGHT
+from velostream_nb.core.records import OP, TS, WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.keyed import net
@@ -71,7 +71,7 @@ class Union(Operator):
 
     def _united(self, tables: list[pa.Table]) -> pa.Table:
         if not any(t.num_rows for t in tables):
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         for feed, table in zip(self._feeds, tables, strict=True):
             feed.rows = table
         return self._statement.rows()
@@ -81,7 +81,7 @@ class Union(Operator):
         found = []
         for number, delta in enumerate(inputs):
             if delta.late is not None:
-                empty = [s.empty_table() for s in self._late_schemas]
+                empty = [no_rows(s) for s in self._late_schemas]
                 empty[number] = delta.late.select(self._late_schemas[number].names)
                 field = delta.late.schema.field(delta.late.num_columns - 1)
                 found.append(self._united(empty).append_column(field, delta.late.column(delta.late.num_columns - 1)))
@@ -104,7 +104,7 @@ class Emit:
     def rows(self, changes: pa.Table) -> pa.Table:
         """Columns and `OP`; deletes come before what takes their place."""
         if not changes.num_rows:
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         self._feed.rows = changes
         return self._statement.rows()
 

@@ -19,6 +19,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from velostream_nb.core.errors import BindError, ConfigError, StateError, VeloError, did_you_mean
 from velostream_nb.core.functions import Function
+from velostream_nb.core.records import no_rows
 from velostream_nb.core.types import HUGEINT, sql_type
 from velostream_nb.engine.calls import Faults, duck_function
 
@@ -88,7 +89,7 @@ class Feed:
     def __init__(self, name: str, schema: pa.Schema) -> None:
         self.name = name
         self.schema = schema
-        self.rows = schema.empty_table()
+        self.rows = no_rows(schema)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.rows.__arrow_c_stream__(requested_schema)
@@ -246,7 +247,7 @@ class Duck:
     def close(self) -> None:
         """Release everything; safe to call twice."""
         for feed in self._feeds:
-            feed.rows = feed.schema.empty_table()
+            feed.rows = no_rows(feed.schema)
         self._feeds.clear()
         self._con.close()
 

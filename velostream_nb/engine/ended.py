@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MAX_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, quoted
 from velostream_nb.engine.node import Operator, hidden_of, items_sql, shown
@@ -30,7 +30,7 @@ class Ended(Operator):
         sql = f"SELECT {columns}, {items_sql(node.windows)}, {quoted(hidden_of(node))} FROM {self._feed.name} AS __in"
         self.schema = duck.schema_of(sql)
         self._statement = duck.prepare(sql)
-        self._held = upstream.schema.empty_table()
+        self._held = no_rows(upstream.schema)
         self._first_end = self._oldest = WATERMARK_MAX_US
 
     def step(self, inputs: list[Delta]) -> Delta:
@@ -38,7 +38,7 @@ class Ended(Operator):
         if delta.rows.num_rows:  # what cannot be computed must show when it comes, while it can be set aside
             self._feed.rows = delta.rows
             self._statement.rows()
-        out = self.schema.empty_table()
+        out = no_rows(self.schema)
         held = self._hold(delta.rows)
         if self._first_end <= delta.watermark_us:
             over = int64s(held, self.node.ends) <= delta.watermark_us

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
@@ -102,7 +102,7 @@ class Framed(Added):
         (delta,) = inputs
         rows = concat([self.held, delta.rows])
         if not rows.num_rows or not (delta.rows.num_rows or delta.watermark_us != self.seen_us[0]):
-            return self._given(self.schema.empty_table(), delta)
+            return self._given(no_rows(self.schema), delta)
         seen = [block.history.extended(rows) for block in self._blocks]
         ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self.may_wait else None
         columns: dict[str, pa.Array] = {}

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import TS, WEIGHT
+from velostream_nb.core.records import TS, WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.keyed import AT, Kept, hash_of, net, row_bytes
@@ -104,7 +104,7 @@ class Group(Operator):
         rows = delta.rows
         if delta.late is not None:
             rows = concat([rows, delta.late.select(rows.column_names)])
-        out = self.schema.empty_table()
+        out = no_rows(self.schema)
         if rows.num_rows or (not self._started and not self.node.keys):
             out = self._change(rows)
         self._started = True

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, Feed, Statement, quote
 from velostream_nb.engine.node import Operator, hidden_of, shown
@@ -90,8 +90,8 @@ class IntervalJoin(Operator):
         self._statements = self._prepared()
         self.schema = self._output_schema(left.schema)
         nothing = np.zeros(0, dtype=np.bool_)
-        self._left = _Side(left.schema.empty_table(), tracked[0], nothing)
-        self._right = _Side(right.schema.empty_table(), tracked[1], nothing)
+        self._left = _Side(no_rows(left.schema), tracked[0], nothing)
+        self._right = _Side(no_rows(right.schema), tracked[1], nothing)
 
     # -- SQL --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class IntervalJoin(Operator):
         self._left, self._right = left, right
         for side, delta in enumerate(inputs):
             self.account.drop(delta.late, side)
-        return Delta(concat([self.schema.empty_table(), *parts]), self._watermark(watermarks), many=True)
+        return Delta(concat([no_rows(self.schema), *parts]), self._watermark(watermarks), many=True)
 
     def _watermark(self, watermarks: tuple[int, int]) -> int:
         """Pairs to come are at both watermarks or after them; rows that wait for a match may come at their own time."""
@@ -185,7 +185,7 @@ class IntervalJoin(Operator):
             before = left.matched.copy()
             left.matched[int64s(found, _ROW)] = True
             fresh = left.rows.filter(pa.array(left.matched & ~before))
-            return self._alone(fresh, 0) if self.node.kind == "semi" else self.schema.empty_table()
+            return self._alone(fresh, 0) if self.node.kind == "semi" else no_rows(self.schema)
         for side, name in ((left, "__lrow"), (right, "__rrow")):
             if side.tracked:
                 side.matched[int64s(found, name)] = True

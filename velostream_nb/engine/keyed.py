@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import WEIGHT
+from velostream_nb.core.records import WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, Feed, quote, quoted
 from velostream_nb.engine.node import Operator, shown
@@ -116,8 +116,8 @@ class Keyed(Operator):
         at_us = max((d.watermark_us for d in inputs if d.watermark_us < WATERMARK_MAX_US), default=self._expired_us)
         for feed, delta in zip(self._feeds, inputs, strict=True):
             feed.rows = delta.rows
-        out = self.schema.empty_table()
-        touched = self._find.rows() if any(d.rows.num_rows for d in inputs) else self._touched.schema.empty_table()
+        out = no_rows(self.schema)
+        touched = self._find.rows() if any(d.rows.num_rows for d in inputs) else no_rows(self._touched.schema)
         if not self._started and self._whole:
             touched = pa.table({KEY: pa.array([0], pa.uint64())})  # an answer over no rows may be a row
         if touched.num_rows:
@@ -228,7 +228,7 @@ class TopN(Operator):
         if delta.late is not None:
             rows = concat([rows, delta.late.select(rows.column_names)])
         if not rows.num_rows:
-            return Delta(self.schema.empty_table(), delta.watermark_us)
+            return Delta(no_rows(self.schema), delta.watermark_us)
         self._feed.rows = rows
         self._touched.rows = self._find.rows()
         self._ranked.rows = self._rank.rows()

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.core.records import TS, WEIGHT
+from velostream_nb.core.records import TS, WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator
@@ -26,7 +26,7 @@ class Latest(Operator):
         super().__init__(node, duck, account)
         fields = [upstream.schema.field(c) for c in node.columns]
         self.schema = pa.schema([*fields, pa.field(WEIGHT, pa.int64())])
-        self._kept = upstream.schema.empty_table()
+        self._kept = no_rows(upstream.schema)
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -34,7 +34,7 @@ class Latest(Operator):
         if delta.late is not None:
             new = concat([new, delta.late.select(new.schema.names)])
         if not new.num_rows:
-            return Delta(self.schema.empty_table(), delta.watermark_us)
+            return Delta(no_rows(self.schema), delta.watermark_us)
         rows = concat([self._kept, new])
         fresh = np.arange(rows.num_rows) >= self._kept.num_rows
         keys = [int64s(rows, name) for name in (TS, *self.node.inputs[0].pos)]

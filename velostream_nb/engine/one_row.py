@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import WEIGHT
+from velostream_nb.core.records import WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.keyed import AT, net, row_bytes
@@ -109,7 +109,7 @@ class OneRowJoin(Operator):
             changed = not self._row(bag).equals(self._row(self._bag.rows))
         self._now.rows, self._was.rows = self._row(bag), self._named_before(self._row(self._bag.rows))
         self._left.rows = left.rows
-        out = [self.schema.empty_table()]
+        out = [no_rows(self.schema)]
         if changed and self._rows:
             out.append(self._turned.rows())
         if left.rows.num_rows:

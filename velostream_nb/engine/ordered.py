@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s, is_sorted
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, hidden_of
@@ -39,7 +39,7 @@ class Peers:
 
     def __init__(self, schema: pa.Schema, node: plan.Running) -> None:
         self._node = node
-        self.held = schema.empty_table()
+        self.held = no_rows(schema)
 
     def complete(self, rows: pa.Table, watermark_us: int) -> npt.NDArray[np.bool_]:
         """Which rows have all their peers."""
@@ -64,7 +64,7 @@ class Order(Operator):
     def __init__(self, node: plan.Order, duck: Duck, account: Account, upstream: Operator) -> None:
         super().__init__(node, duck, account)
         self.schema = upstream.schema
-        self._held = self._empty = self.schema.empty_table()
+        self._held = self._empty = no_rows(self.schema)
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from velostream_nb.core.records import TS
+from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.framed import Framed, can_frame
@@ -47,7 +47,7 @@ class Over(Operator):
         self._statement = duck.prepare(sql)
         self.schema = duck.schema_of(sql)
         self.schema = self.schema.remove(len(self.schema) - 1)
-        self._kept = self._feed.schema.empty_table()
+        self._kept = no_rows(self._feed.schema)
 
     @classmethod
     def for_node(cls, node: plan.Node, duck: Duck, upstream: Sequence[Operator]) -> type[Operator]:
@@ -59,7 +59,7 @@ class Over(Operator):
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
         if not delta.rows.num_rows and (not self._kept.num_rows or delta.watermark_us == self.seen_us[0]):
-            return self._given(self.schema.empty_table(), delta)
+            return self._given(no_rows(self.schema), delta)
         fresh = np.full(delta.rows.num_rows, 1, dtype=np.int8)
         rows = in_order(concat([self._kept, delta.rows.append_column(STATE, pa.array(fresh))]), self.node)
         looks = self._looks(rows, delta.watermark_us)
@@ -67,7 +67,7 @@ class Over(Operator):
         ready = waiting.copy()
         for look in looks:
             ready &= look.parts.rows_of(look.complete())
-        out = self.schema.empty_table()
+        out = no_rows(self.schema)
         if delta.rows.num_rows or ready.any():
             out = self._answer(rows, waiting, ready, looks)
         still = waiting & ~ready

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.core.records import no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, hidden_of
@@ -89,7 +90,7 @@ class Running(Operator):
         rows = concat([self._peers.held, delta.rows])
         if not rows.num_rows:
             self._forget(delta.watermark_us)
-            return Delta(self.schema.empty_table(), delta.watermark_us)
+            return Delta(no_rows(self.schema), delta.watermark_us)
         complete = self._peers.complete(rows, delta.watermark_us)
         rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
         self._feed.rows = rows

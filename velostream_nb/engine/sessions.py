@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import POS, TS
+from velostream_nb.core.records import POS, TS, no_rows
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, Statement, quote
 from velostream_nb.engine.node import Operator
@@ -222,7 +222,7 @@ class SessionAggregate(Pieces):
         (delta,) = inputs
         if delta.rows.num_rows or delta.late is not None:
             self.rows_held += self.take_in(delta, self._insert)
-        rows = self.schema.empty_table()
+        rows = no_rows(self.schema)
         if delta.watermark_us > self._closed_us:
             rows = self._finish(delta.watermark_us)
             self._closed_us = delta.watermark_us
@@ -231,7 +231,7 @@ class SessionAggregate(Pieces):
 
     def _finish(self, watermark_us: int) -> pa.Table:
         if not self.assign_ended(watermark_us):
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         try:
             out = self._close.rows()
         except EvaluationError as error:  # no row of this tick is at fault, so none can be set aside

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import OP, POS, TS, Decoded, unpack_position
+from velostream_nb.core.records import OP, POS, TS, Decoded, no_rows, unpack_position
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, is_sorted, split_late
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, project_shown, project_sql
@@ -50,7 +50,7 @@ class Source(Operator):
         self._idle = set(idle)
         self.ended = self.ended or final
         self.watermark_us = max(self.watermark_us, self._watermark())
-        rows = concat(on_time) if on_time else self.schema.empty_table()
+        rows = concat(on_time) if on_time else no_rows(self.schema)
         many = len(self.newest_us.keys() | self.expected) > 1
         return Delta(rows, self.watermark_us, concat(late) if late else None, many)
 
@@ -157,7 +157,7 @@ class Project(Operator):
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
-        rows = self.schema.empty_table()
+        rows = no_rows(self.schema)
         if delta.rows.num_rows:
             self._feed.rows = delta.rows
             rows = self._statement.rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from velostream_nb.core.records import TS, WEIGHT
+from velostream_nb.core.records import TS, WEIGHT, no_rows
 from velostream_nb.engine.delta import WM, Account, Delta, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, quote, quoted
 from velostream_nb.engine.node import Operator, shown
@@ -96,7 +96,7 @@ class TableJoin(Operator):
         return out
 
     def _joined(self, stream: Delta) -> Delta:
-        rows, late = self.schema.empty_table(), None
+        rows, late = no_rows(self.schema), None
         if stream.rows.num_rows:
             self._feed.rows = _numbered(stream.rows)
             rows = _in_order(self._statement.rows())

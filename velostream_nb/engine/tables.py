@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import OP, TS, WEIGHT, Decoded
+from velostream_nb.core.records import OP, TS, WEIGHT, Decoded, no_rows
 from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator
@@ -30,7 +30,7 @@ class Table(Operator):
         self._fields = pa.schema([columns.field(c) for c in node.columns])
         self.schema = self._fields.append(pa.field(WEIGHT, pa.int64()))
         self._bag = node.stream.schema.changelog == "retract"
-        self._kept = self._fields.empty_table()
+        self._kept = no_rows(self._fields)
         self.watermark_us = WATERMARK_MIN_US
         self._given = False
 
@@ -45,12 +45,12 @@ class Table(Operator):
             parts.append(self._weighted(rows, np.where(gone, -1, 1)) if self._bag else self._upsert(rows, gone))
         if final:
             self.watermark_us = WATERMARK_MAX_US
-        return Delta(concat([self.schema.empty_table(), *parts]), self.watermark_us)
+        return Delta(concat([no_rows(self.schema), *parts]), self.watermark_us)
 
     def _start(self) -> pa.Table:
         rows = self.node.stream.rows
         if rows is None:
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         rows = rows.select(self._fields.names).cast(self._fields)
         return self._weighted(rows, np.ones(rows.num_rows, dtype=np.int64))
 
@@ -80,7 +80,7 @@ class Table(Operator):
         self._kept = both.filter(pa.array((newest & ~fresh) | comes)).combine_chunks()
         leaving = self._weighted(both.filter(pa.array(goes)), np.full(int(goes.sum()), -1, dtype=np.int64))
         coming = self._weighted(both.filter(pa.array(comes)), np.ones(int(comes.sum()), dtype=np.int64))
-        return concat([self.schema.empty_table(), leaving, coming])
+        return concat([no_rows(self.schema), leaving, coming])
 
     def step(self, inputs: list[Delta]) -> Delta:
         raise AssertionError(f"a table is fed by take(), not by {len(inputs)} inputs")

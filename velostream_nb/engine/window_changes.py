@@ -10,6 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
+from velostream_nb.core.records import no_rows
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, Feed, quote, quoted
 from velostream_nb.engine.grids import is_finite
@@ -106,7 +107,7 @@ class WindowChanges(Slices):
         if delta.rows.num_rows or delta.late is not None:
             fresh = self.take_in(delta, self._take, self.node.keep_us)
         edge = max(self.closed_us, self.grid.floor_us(delta.watermark_us))
-        out = self.schema.empty_table()
+        out = no_rows(self.schema)
         if fresh or edge > self.closed_us:
             out = self._change(edge)
         self.closed_us = edge
@@ -121,7 +122,7 @@ class WindowChanges(Slices):
         touched = self._touch.rows(self.closed_us, edge)
         self._clear.run()
         if not touched.num_rows:
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         self._touched.rows = touched
         return self._emitted.change()
 
@@ -185,7 +186,7 @@ class SessionChanges(Pieces):
         if delta.rows.num_rows or delta.late is not None:
             fresh = self.take_in(delta, self._take, self.node.keep_us)
         closed = max(self._closed_us, delta.watermark_us)
-        out = self.schema.empty_table()
+        out = no_rows(self.schema)
         if fresh or (closed > self._closed_us and not self.node.early):
             out = self._change(closed)
         self._closed_us = closed
@@ -201,7 +202,7 @@ class SessionChanges(Pieces):
         touched = self._touch.rows(self._closed_us, closed)
         self._clear.run()
         if not touched.num_rows:
-            return self.schema.empty_table()
+            return no_rows(self.schema)
         self._touched.rows = touched
         self.assign(self._islands.rows(), closed)
         return self._emitted.change()

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import POS, TS
+from velostream_nb.core.records import POS, TS, no_rows
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, Statement
 from velostream_nb.engine.grids import grid_of
@@ -132,7 +132,7 @@ class WindowAggregate(Slices):
         (delta,) = inputs
         if delta.rows.num_rows or delta.late is not None:
             self.rows_held += self.take_in(delta, self._insert)
-        rows = self.schema.empty_table()
+        rows = no_rows(self.schema)
         edge = self.grid.floor_us(delta.watermark_us)
         if edge > self.closed_us:
             rows = self._finish(edge)

@@ -15,6 +15,7 @@ from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import JobError, JobFailedError
 from velostream_nb.core.functions import FunctionRegistry
 from velostream_nb.core.model import Result
+from velostream_nb.core.records import no_rows
 from velostream_nb.engine.pull import pull
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.control import JobControl
@@ -148,7 +149,7 @@ class Queries:
         with runner.hold():
             job = self._control.launch(self._spec(statement, name, output=""), {})
             job.watch(arrived.put)
-            empty = job.engine.output_schema.empty_table()
+            empty = no_rows(job.engine.output_schema)
         try:
             table = _collect(arrived, job, limit, waiting) or empty
         finally:

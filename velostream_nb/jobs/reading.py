@@ -10,7 +10,7 @@ from velostream_nb.brokers.contract import Broker
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import Frame
-from velostream_nb.core.records import OP, RecordSet
+from velostream_nb.core.records import OP, RecordSet, no_rows
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.changelog import fold, split
@@ -89,10 +89,10 @@ def _rows(codec: Codec, schema: StreamSchema | None, sets: Sequence[RecordSet]) 
     names, runs = schema.names, coalesce(sets)
     if schema.changelog is None:
         batches = [codec.decode(run, schema).batch.select(names) for run in runs]
-        empty = schema.columns.empty_table()
+        empty = no_rows(schema.columns)
     else:
         batches = [decode_changes(codec, run, schema, names).batch.select([*names, OP]) for run in runs]
-        empty = schema.columns.append(pa.field(OP, pa.string())).empty_table()
+        empty = no_rows(schema.columns.append(pa.field(OP, pa.string())))
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     return pa.concat_tables(tables, promote_options="default") if tables else empty
 

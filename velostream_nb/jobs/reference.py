@@ -14,7 +14,7 @@ from velostream_nb.brokers.file_format import file_format, require_file
 from velostream_nb.brokers.files import FilesBroker
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.errors import BrokerError, ConfigError, SchemaError, VeloError, did_you_mean
-from velostream_nb.core.records import RecordSet
+from velostream_nb.core.records import RecordSet, no_rows
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.changelog import row_codes
 from velostream_nb.jobs.runs import coalesce
@@ -71,7 +71,7 @@ def _read(statement: LoadTable, path: Path, codec: Codec) -> tuple[pa.Table, Str
                 hint="mend the file, or declare the columns before FROM, such as price VARCHAR",
             )
         tables.append(pa.Table.from_batches([decoded.batch]).select(schema.names))
-    rows = pa.concat_tables([schema.columns.empty_table(), *tables], promote_options="default").combine_chunks()
+    rows = pa.concat_tables([no_rows(schema.columns), *tables], promote_options="default").combine_chunks()
     key = tuple(_key_column(name, schema, path) for name in statement.key)
     _check_unique(rows, key, path)
     columns = pa.schema([field.with_nullable(False) if field.name in key else field for field in schema.columns])

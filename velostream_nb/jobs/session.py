@@ -18,6 +18,7 @@ from velostream_nb.core.clock import Clock, SystemClock
 from velostream_nb.core.errors import BrokerError, UnknownTopicError
 from velostream_nb.core.functions import FUNCTIONS, FunctionRegistry
 from velostream_nb.core.model import Frame, JobInfo, Result, TopicInfo
+from velostream_nb.core.records import no_rows
 from velostream_nb.jobs.catalog import Catalog
 from velostream_nb.jobs.crew import threads_or_default
 from velostream_nb.jobs.execute import Executor
@@ -189,7 +190,7 @@ class Session:
             return self._looker.table(name, changelog=changelog)
         except UnknownTopicError:
             if any(job.spec.dead_letters == name for job in self._control.jobs()):
-                return DEAD_LETTER_COLUMNS.empty_table()
+                return no_rows(DEAD_LETTER_COLUMNS)
             raise
 
     def frames(self, wanted: Mapping[str, int | None], *, limit: int = 5_000) -> dict[str, Frame]:
