@@ -39,7 +39,8 @@ SCHEMA = pa.schema(
     ]
 )
 ANY = ["k", "g", "day", "v", "i", "u", "big", "f", "wild", "r", "b", "d", "list", "ts"]
-WHOLE, REAL, ORDERED = ["v", "i", "u", "big"], ["f", "wild", "r"], ["v", "i", "u", "big", "f", "wild", "r", "day", "ts"]
+WHOLE, REAL = ["v", "i", "u", "big", "d"], ["f", "wild", "r"]
+ORDERED = [*WHOLE, *REAL, "day", "ts"]
 PARTITIONS = ["", "k", "g", "k, day", "b, i"]
 WILD = [float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1e308, -1e308, 2.5]
 BIG = [2**63 - 1, -(2**63), 2**62, -1, 0, 1, 2**53 + 1]
@@ -109,7 +110,7 @@ def framed(rng: random.Random) -> tuple[str, str]:
     elif shape == 4:
         call = f"{rng.choice(['MIN', 'MAX'])}({rng.choice(ORDERED)})"
     else:
-        call = f"{rng.choice(['SUM', 'AVG'])}({rng.choice([*WHOLE, *REAL, 'd', 'v * 2', 'v + i'])})"
+        call = f"{rng.choice(['SUM', 'AVG'])}({rng.choice([*WHOLE, *REAL, 'v * 2', 'v + i', 'd * 2', 'd * d * d'])})"
         call += rng.choice(["", "", " FILTER (WHERE b)"])
     if rng.random() < 0.6 or shape == 2:
         frame = f"ROWS {bounds(rng, ROWS)}"
@@ -198,13 +199,13 @@ ON_ARRAYS = {
 }
 IN_DUCKDB = {
     "LAG(v IGNORE NULLS) OVER (ORDER BY ts)": Over,
-    "SUM(d) OVER (ORDER BY ts ROWS 2 PRECEDING)": Over,
+    "SUM(d::DECIMAL(30, 3)) OVER (ORDER BY ts ROWS 2 PRECEDING)": Over,
     "SUM(v) OVER (ORDER BY ts, v ROWS 2 PRECEDING)": Over,
     "SUM(v) OVER (ORDER BY ts ROWS 2 PRECEDING EXCLUDE CURRENT ROW)": Over,
     "SUM(v) OVER (ORDER BY ts GROUPS 2 PRECEDING)": Over,
     "COUNT(*) OVER (PARTITION BY list ORDER BY ts ROWS 2 PRECEDING)": Over,
     "MIN(k) OVER (ORDER BY ts ROWS 2 PRECEDING)": Over,
-    "SUM(d) OVER (ORDER BY ts)": Carried,
+    "SUM(d::DECIMAL(30, 3)) OVER (ORDER BY ts)": Carried,
     "MAX(k) OVER (ORDER BY ts)": Carried,
 }
 

@@ -16,7 +16,16 @@ from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
-from velostream_nb.engine.arrays import Scalar, array_of, folds, number_type, scattered, validity_of, values_of
+from velostream_nb.engine.arrays import (
+    Scalar,
+    array_of,
+    folds,
+    number_type,
+    scale_of,
+    scattered,
+    validity_of,
+    values_of,
+)
 from velostream_nb.engine.codes import Parted, parted
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
@@ -75,7 +84,7 @@ class Accumulated(Added):
     ) -> None:
         results = results_of(node, duck, upstream.schema)
         added = [results.field(call.name) for call in node.calls]
-        super().__init__(node, duck, account, upstream, added, then=then, may_wait=node.strict)
+        super().__init__(node, duck, account, upstream, added, then=then)
         self._partition = [upstream.schema.field(name) for name in node.partition]
         self._results = {field.name: field.type for field in added}
         self._carried = {call.name: _Carried(call, upstream.schema) for call in node.calls}
@@ -87,7 +96,7 @@ class Accumulated(Added):
         if not rows.num_rows:
             return Delta(no_rows(self.schema), delta.watermark_us)
         ts = int64s(rows, TS)
-        strict = self.may_wait and delta.watermark_us < WATERMARK_MAX_US
+        strict = self.node.strict and delta.watermark_us < WATERMARK_MAX_US
         ready = ts < delta.watermark_us if strict else None
         run = _Run(parted(rows, self.node.partition), ts)
         keys = self._slots.keys(rows, run.order[run.starts])
@@ -100,7 +109,6 @@ class Accumulated(Added):
         some = np.flatnonzero(last >= run.starts)
         for name, carried in self._carried.items():
             carried.keep(made[name], slots[some], last[some], len(self._slots))
-        self.hold(rows, ready)
         return Delta(out, delta.watermark_us)
 
     def describe(self) -> str:
@@ -219,6 +227,7 @@ class _Carried:
         self.parts: dict[str, frames.Numbers] = {"n": np.empty(0, dtype=np.int64)}
         if call.column is None or call.kind == "count":
             return
+        self._scale = scale_of(schema.field(call.column).type)
         dtype = number_type(schema.field(call.column).type)
         assert dtype is not None
         if call.kind in ("min", "max"):
@@ -297,8 +306,8 @@ class _Carried:
             wide = Wide.of_limbs(*totals.limbs)
             wide = wide.take(run.peer_last) if self._call.peers else wide
             if kind == "sum":
-                return Wide(scattered(wide.high, run.order), scattered(wide.low, run.order), valid).array()
-            made: frames.Numbers = frames.whole_averages(wide, np.maximum(count, 1))
+                return Wide(scattered(wide.high, run.order), scattered(wide.low, run.order), valid).array(result)
+            made: frames.Numbers = frames.whole_averages(wide, np.maximum(count, 1), self._scale)
         else:
             assert totals.value is not None
             made = totals.value[run.peer_last] if self._call.peers else totals.value

@@ -10,15 +10,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.types import HUGEINT
-from velostream_nb.engine.frames import Values, bitmap
+from velostream_nb.engine.frames import Values, Wide, bitmap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+_DIGITS = 18
+"""Of a DECIMAL whose values fit into 64 bits."""
 
 
 @lru_cache(maxsize=256)
 def number_type(dtype: pa.DataType) -> np.dtype[np.generic] | None:
-    """The numpy type of a column of numbers or times; None for other types, whose values are not of one fixed size."""
+    """The numpy type of a column of numbers or times; None for other types.
+
+    A DECIMAL of up to 18 digits is a whole number of its last place.
+    """
     types = pa.types
+    if types.is_decimal128(dtype):
+        return np.dtype(np.int64) if dtype.precision <= _DIGITS else None
     if types.is_date32(dtype) or types.is_time32(dtype):
         return np.dtype(np.int32)
     if types.is_temporal(dtype) and not types.is_interval(dtype):
@@ -35,7 +42,15 @@ def folds(kind: str, given: pa.DataType, result: pa.DataType) -> bool:
         return bool(result == given) and number_type(given) is not None
     real = pa.types.is_float32(given) or pa.types.is_float64(given)
     whole = pa.types.is_integer(given) and not pa.types.is_uint64(given)
-    return (real or whole) and bool(result == (pa.float64() if real or kind == "avg" else HUGEINT))
+    if pa.types.is_decimal128(given):
+        whole = number_type(given) is not None
+    sums = pa.float64() if real else pa.decimal128(HUGEINT.precision, scale_of(given))
+    return (real or whole) and bool(result == (pa.float64() if kind == "avg" else sums))
+
+
+def scale_of(dtype: pa.DataType) -> int:
+    """Decimal places of a type of numbers."""
+    return int(dtype.scale) if pa.types.is_decimal128(dtype) else 0
 
 
 def validity_of(column: pa.ChunkedArray | pa.Array) -> Values:
@@ -51,7 +66,9 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
     assert dtype is not None, array.type
     if not len(array):
         return Values(np.empty(0, dtype=dtype))
-    data = np.frombuffer(array.buffers()[1], dtype=dtype, count=array.offset + len(array))[array.offset :]
+    words = 2 if pa.types.is_decimal128(array.type) else 1
+    count = (array.offset + len(array)) * words
+    data = np.frombuffer(array.buffers()[1], dtype=dtype, count=count)[array.offset * words :: words]
     return Values(data, _valid(array))
 
 
@@ -66,6 +83,8 @@ def array_of(values: Values, dtype: pa.DataType) -> pa.Array:
     """The inverse of `values_of`; the numbers must not change any more."""
     known = number_type(dtype)
     assert known is not None, dtype
+    if pa.types.is_decimal128(dtype):
+        return Wide.of(values.numbers.astype(np.int64, copy=False), values.valid).array(dtype)
     data = np.ascontiguousarray(values.numbers, dtype=known)
     return pa.Array.from_buffers(dtype, len(data), [bitmap(values.valid), pa.py_buffer(data)])
 

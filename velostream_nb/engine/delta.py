@@ -44,6 +44,7 @@ class Account:
         letters: late rows go to the dead-letter topic ('late.data' = 'dead_letter').
         dropped: late rows of the operator at work, with the number of its input they came from; empty unless `letters`.
         late_rows: late rows of the tick as records.
+        failed: rows that the operator at work has set aside itself, each with the reason.
     """
 
     late: int = 0
@@ -51,6 +52,7 @@ class Account:
     letters: bool = False
     dropped: list[tuple[pa.Table, int]] = field(default_factory=list)
     late_rows: list[Rejected] = field(default_factory=list)
+    failed: list[tuple[pa.Table, str]] = field(default_factory=list)
 
     def drop(self, rows: pa.Table | None, side: int = 0) -> None:
         """Count late rows (`Delta.late`, or some of them) as dropped.
@@ -71,6 +73,7 @@ class Account:
         self.rejected.clear()
         self.dropped.clear()
         self.late_rows.clear()
+        self.failed.clear()
 
 
 def int64s(table: pa.Table, name: str) -> Int64s:

@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS, no_rows
-from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
-from velostream_nb.engine.arrays import array_of, folds, scattered
+from velostream_nb.engine.arrays import array_of, folds, scale_of, scattered
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.frames import Mask, Numbers, Values, Wide
@@ -73,7 +72,7 @@ class _Block:
 
 
 class Framed(Added):
-    """Adds a column a call to the rows whose frames are complete; the others wait, computed along as in `Over`."""
+    """Adds a column a call to the rows whose frames are complete; the others wait."""
 
     name = "over"
     node: plan.Over
@@ -89,8 +88,8 @@ class Framed(Added):
     ) -> None:
         results = results_of(node, duck, upstream.schema)
         added = [results.field(call.name) for call in node.calls]
-        may_wait = any(reach.waits or reach.peers for reach in node.reaches)
-        super().__init__(node, duck, account, upstream, added, then=then, may_wait=may_wait)
+        super().__init__(node, duck, account, upstream, added, then=then)
+        self._may_wait = any(reach.waits or reach.peers for reach in node.reaches)
         self._types = {field.name: field.type for field in added}
         self._defaults = {call.name: _default(call, duck, results) for call in node.calls if call.frame}
         partitions = dict.fromkeys(call.partition for call in node.calls)
@@ -104,7 +103,7 @@ class Framed(Added):
         if not rows.num_rows or not (delta.rows.num_rows or delta.watermark_us != self.seen_us[0]):
             return self._given(no_rows(self.schema), delta)
         seen = [block.history.extended(rows) for block in self._blocks]
-        ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self.may_wait else None
+        ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self._may_wait else None
         columns: dict[str, pa.Array] = {}
         for block, extended in zip(self._blocks, seen, strict=True):
             bounds = _Bounds(extended)
@@ -112,7 +111,6 @@ class Framed(Added):
         out = self.answer(rows, [columns[call.name] for call in self.node.calls], ready)
         for block, extended in zip(self._blocks, seen, strict=True):
             _keep(block, extended, ready, delta.watermark_us)
-        self.hold(rows, ready)
         return self._given(out, delta)
 
     def _given(self, rows: pa.Table, delta: Delta) -> Delta:
@@ -157,13 +155,13 @@ class Framed(Added):
             return array_of(Values(scattered(count, seen.order)), result)
         assert values is not None
         valid = scattered(count > 0, seen.order)
-        if frame.kind == "sum" and result == HUGEINT:
+        if frame.kind == "sum" and pa.types.is_decimal(result):
             wide = frames.whole_sums(values, low, high)
-            return Wide(scattered(wide.high, seen.order), scattered(wide.low, seen.order), valid).array()
+            return Wide(scattered(wide.high, seen.order), scattered(wide.low, seen.order), valid).array(result)
         if frame.kind == "sum":
             made: Numbers = frames.real_sums(values, low, high)
         elif frame.kind == "avg":
-            made = frames.averages(values, low, high, count)
+            made = frames.averages(values, low, high, count, scale_of(seen.type(frame.column)))
         else:
             made = frames.extremes(values, low, high, greatest=frame.kind == "max")
         return array_of(Values(scattered(made, seen.order), valid), result)
@@ -209,7 +207,8 @@ def _block(node: plan.Over, partition: tuple[str, ...], schema: pa.Schema) -> _B
     age_us = max((reach.before for reach in reaches if reach.kind == "time" and reach.before), default=None)
     columns = {call.frame.column for call in calls if call.frame is not None and call.frame.column} | {TS}
     kept = {name: schema.field(name).type for name in sorted(columns)} if rows or age_us is not None else {}
-    if age_us is None and len(kept) > 1:  # else it stands for the rows that are counted
+    by_time = age_us is not None or any(call.frame is not None and call.frame.unit == "time" for call in calls)
+    if not by_time and len(kept) > 1:  # alone, it stands for the rows that are counted
         kept.pop(TS)
     history = History([schema.field(name) for name in partition], kept, rows=rows, age_us=age_us)
     return _Block(calls, history, rows, age_us)

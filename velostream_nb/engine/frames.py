@@ -55,7 +55,7 @@ class Wide:
 
     @classmethod
     def of(cls, numbers: Int64s, valid: Mask | None = None) -> Wide:
-        return cls(numbers >> 63, numbers.view(np.uint64), valid)
+        return cls(numbers >> 63, numbers.astype(np.uint64), valid)
 
     @classmethod
     def of_limbs(cls, high: Int64s, low: Int64s, valid: Mask | None = None) -> Wide:
@@ -70,10 +70,11 @@ class Wide:
     def take(self, places: Int64s) -> Wide:
         return Wide(self.high[places], self.low[places], None if self.valid is None else self.valid[places])
 
-    def array(self) -> pa.Array:
+    def array(self, dtype: pa.DataType = HUGEINT) -> pa.Array:
+        """As a HUGEINT, or a DECIMAL of so many last places."""
         words = np.empty((len(self.high), 2), dtype=np.uint64)
         words[:, 0], words[:, 1] = self.low, self.high.view(np.uint64)
-        return pa.Array.from_buffers(HUGEINT, len(words), [bitmap(self.valid), pa.py_buffer(words)])
+        return pa.Array.from_buffers(dtype, len(words), [bitmap(self.valid), pa.py_buffer(words)])
 
     def longdoubles(self) -> npt.NDArray[np.longdouble]:
         """As DuckDB converts a HUGEINT."""
@@ -160,22 +161,24 @@ def _doubled(fold: np.ufunc, block: npt.NDArray[Scalar], size: int) -> npt.NDArr
     return joined
 
 
-def averages(values: Values, low: Int64s, high: Int64s, count: Int64s) -> npt.NDArray[np.float64]:
-    """AVG; anything where `count` is 0."""
+def averages(values: Values, low: Int64s, high: Int64s, count: Int64s, scale: int = 0) -> npt.NDArray[np.float64]:
+    """AVG; anything where `count` is 0. Whole numbers may be decimals: so many of their digits are decimal places."""
     divisor = np.maximum(count, 1)
     if values.numbers.dtype.kind == "f":
         return real_sums(values, low, high) / divisor
-    return whole_averages(whole_sums(values, low, high), divisor)
+    return whole_averages(whole_sums(values, low, high), divisor, scale)
 
 
-def whole_averages(sums: Wide, count: Int64s) -> npt.NDArray[np.float64]:
-    """Sums of integers divided as DuckDB divides them: in long double, then rounded."""
+def whole_averages(sums: Wide, count: Int64s, scale: int = 0) -> npt.NDArray[np.float64]:
+    """Sums of integers, or of decimals, divided as DuckDB divides them: in long double, then rounded."""
+    unit = 10**scale
     narrow = sums.low.view(np.int64)
-    small = bool((sums.high == narrow >> 63).all()) and int(count.max(initial=0)) < _ROUNDED_ONCE
+    small = bool((sums.high == narrow >> 63).all()) and int(count.max(initial=0)) * unit < _ROUNDED_ONCE
     if small and max(int(narrow.max(initial=0)), -int(narrow.min(initial=0))) < _EXACT_IN_DOUBLE:
-        return narrow / count
+        quotients: npt.NDArray[np.float64] = narrow / (count * unit)
+        return quotients
     with np.errstate(under="ignore"):
-        return (sums.longdoubles() / count.astype(np.longdouble)).astype(np.float64)
+        return (sums.longdoubles() / (count.astype(np.longdouble) * np.longdouble(unit))).astype(np.float64)
 
 
 def extremes(values: Values, low: Int64s, high: Int64s, *, greatest: bool) -> Numbers:

@@ -122,6 +122,9 @@ class EngineNode:
         for rows, side in self._account.dropped:
             self._account.late_rows += late_rows(rows, self.sides[side], self.operator.name)
         self._account.dropped.clear()
+        for row, reason in self._account.failed:
+            self._reject(self.operator, row, reason)
+        self._account.failed.clear()
         return out
 
     def _reject(self, operator: Operator, row: pa.Table, reason: str) -> None:

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
-from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.duck import Duck, EvaluationError
 from velostream_nb.engine.framed import Framed, can_frame
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.ordered import in_order
 from velostream_nb.engine.over_text import calls_sql, describe_over, results_of
+from velostream_nb.engine.projection import Projection
 from velostream_nb.engine.reach import Look, Mask, Partitioned
 from velostream_nb.sql import plan
 
@@ -24,7 +25,8 @@ STATE = "__row"
 class Over(Operator):
     """The query over (rows kept ∪ new rows), for the rows whose frames are complete.
 
-    Rows that wait are computed along: what fails does so in the tick that brings it, while its row can be set aside.
+    Rows that wait are computed along: a window function that fails does so in the tick that brings the row, which can
+    be set aside then.
     """
 
     name = "over"
@@ -43,7 +45,9 @@ class Over(Operator):
         super().__init__(node, duck, account)
         self.then = then
         self._feed = duck.feed(upstream.schema.append(pa.field(STATE, pa.int8())))
-        sql = self.projected(f"{calls_sql(node, self._feed.name, f', {STATE}')} QUALIFY {STATE} > 0", f", {STATE}")
+        self._sql = f"{calls_sql(node, self._feed.name, f', {STATE}')} QUALIFY {STATE} > 0"
+        self._projection: Projection | None = None
+        sql = self.projected(self._sql, f", {STATE}")
         self._statement = duck.prepare(sql)
         self.schema = duck.schema_of(sql)
         self.schema = self.schema.remove(len(self.schema) - 1)
@@ -105,10 +109,19 @@ class Over(Operator):
             touched = np.isin(parts.codes, np.unique(parts.codes[looked_at]))
             rows, state = rows.filter(pa.array(touched)), state[touched]
         self._feed.rows = _marked(rows, state)
-        out = self._statement.rows()
-        if (waiting & ~ready).any():
-            out = out.filter(pa.array(out.column(STATE).to_numpy() == 2))
-        return in_order(out.drop_columns([STATE]), self.output)
+        try:
+            return in_order(_ready(self._statement.rows()), self.output)
+        except EvaluationError:
+            if not self.then:
+                raise
+        return self._projected_apart()
+
+    def _projected_apart(self) -> pa.Table:
+        """The same in two steps; EvaluationError when it is a window function that cannot be computed."""
+        own = in_order(_ready(self.duck.evaluate(self._sql)), self.node)
+        if self._projection is None:
+            self._projection = Projection(self, own.schema)
+        return self._projection.rows(own)
 
     def describe(self) -> str:
         return describe_over(self.node)
@@ -118,6 +131,11 @@ class Over(Operator):
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self._kept = tables["kept"]
+
+
+def _ready(rows: pa.Table) -> pa.Table:
+    state = rows.column(STATE).to_numpy()
+    return (rows if (state == 2).all() else rows.filter(pa.array(state == 2))).drop_columns([STATE])
 
 
 def _marked(rows: pa.Table, state: np.ndarray[tuple[int], np.dtype[np.int8]]) -> pa.Table:

@@ -1,0 +1,97 @@
+"""Numbers of keys: equal where keys are, computed once per column, forgotten in time."""
+
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from velostream_nb.core.memo import Memo
+from velostream_nb.engine import codes
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    codes.forget()
+    yield
+    codes.forget()
+
+
+def table(seed: int, rows: int = 300, keys: int = 7) -> pa.Table:
+    rng = random.Random(seed)
+    made = [{"a": rng.choice(["x", "y", None]), "b": rng.randrange(keys)} for _ in range(rows)]
+    return pa.Table.from_pylist(made, schema=pa.schema([("a", pa.string()), ("b", pa.int64())]))
+
+
+@pytest.mark.parametrize("columns", [(), ("a",), ("a", "b")])
+@pytest.mark.parametrize("rows", [0, 1, 300])
+def test_a_partition_is_its_rows_in_the_order_given(columns, rows):
+    given = table(1, rows)
+    parts = codes.parted(given, columns)
+    keys = list(zip(*(given.column(c).to_pylist() for c in columns), strict=True)) if columns else [()] * rows
+    found = [
+        [keys[i] for i in parts.order[start : start + size]]
+        for start, size in zip(parts.starts, parts.sizes, strict=True)
+    ]
+    assert all(len(set(part)) == 1 for part in found)
+    assert sorted(len(part) for part in found) == sorted(keys.count(k) for k in set(keys))
+    for start, size in zip(parts.starts, parts.sizes, strict=True):
+        assert (np.diff(parts.order[start : start + size]) > 0).all()
+
+
+@pytest.mark.parametrize("keys", [100, 1_000, 100_000])
+def test_many_keys_are_told_apart(keys):
+    parts = codes.parted(pa.table({"k": np.arange(keys)[::-1]}), ("k",))
+    assert len(parts.starts) == keys
+
+
+def test_operators_that_read_one_batch_share_the_work():
+    given = table(2)
+    other = pa.table({"c": given["b"], "a": given["a"], "more": range(300)})
+    assert codes.parted(given, ("a", "b")) is codes.parted(given.select(["b", "a"]), ("a", "b"))
+    assert codes.parted(other, ("a",)) is codes.parted(given, ("a",))
+    assert codes.parted(given, ("b",)) is codes.parted(other, ("c",))
+
+
+def test_other_rows_are_other_keys():
+    given = table(3)
+    half = given.slice(0, 150)
+    assert len(codes.parted(given, ("b",)).codes) == 300
+    assert len(codes.parted(half, ("b",)).codes) == 150
+    assert codes.parted(given.slice(150), ("b",)) is not codes.parted(half, ("b",))
+    words = [pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array(names)) for names in (["p", "q"], ["p", "p"])]
+    sizes = [len(codes.parted(pa.table({"k": array}), ("k",)).starts) for array in words]
+    assert sizes == [2, 1]
+
+
+def test_what_is_shared_cannot_be_written():
+    parts = codes.parted(table(4), ("b",))
+    for array in (parts.codes, parts.order, parts.starts, parts.sizes):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_a_memo_is_bounded_and_holds_what_it_was_computed_from():
+    memo: Memo[int] = Memo(entries=3, rows=100)
+    held = [pa.table({"a": [i]}) for i in range(5)]
+    watched = [weakref.ref(t) for t in held]
+    for i in range(3):
+        memo.put(i, i, held[i], 10)
+    assert memo.get(0) == 0
+    memo.put(3, 3, held[3], 10)  # 1 was used longest ago
+    assert [memo.get(i) for i in range(4)] == [0, None, 2, 3]
+    memo.put(4, 4, held[4], 95)
+    assert [memo.get(i) for i in range(5)] == [None, None, None, None, 4]
+    memo.put(5, 5, None, 101)
+    assert memo.get(5) is None
+    held.clear()
+    gc.collect()
+    assert [ref() is not None for ref in watched] == [False, False, False, False, True]
+    memo.clear()
+    gc.collect()
+    assert watched[4]() is None
