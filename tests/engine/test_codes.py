@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import random
+import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -80,18 +82,45 @@ def test_a_memo_is_bounded_and_holds_what_it_was_computed_from():
     memo: Memo[int] = Memo(entries=3, rows=100)
     held = [pa.table({"a": [i]}) for i in range(5)]
     watched = [weakref.ref(t) for t in held]
-    for i in range(3):
-        memo.put(i, i, held[i], 10)
-    assert memo.get(0) == 0
-    memo.put(3, 3, held[3], 10)  # 1 was used longest ago
-    assert [memo.get(i) for i in range(4)] == [0, None, 2, 3]
-    memo.put(4, 4, held[4], 95)
-    assert [memo.get(i) for i in range(5)] == [None, None, None, None, 4]
-    memo.put(5, 5, None, 101)
-    assert memo.get(5) is None
+
+    def put(key: int, rows: int) -> None:
+        assert memo.of(key, lambda: key, held[key] if key < 5 else None, rows) == key
+
+    def known() -> list[int]:
+        return [key for key in range(6) if key in memo]
+
+    for key in (0, 1, 2, 0, 3):  # 1 was used longest ago
+        put(key, 10)
+    assert known() == [0, 2, 3]
+    put(4, 95)
+    put(5, 101)
+    assert known() == [4]
     held.clear()
     gc.collect()
     assert [ref() is not None for ref in watched] == [False, False, False, False, True]
     memo.clear()
     gc.collect()
     assert watched[4]() is None
+
+
+def test_what_many_threads_ask_for_is_computed_once():
+    memo: Memo[int] = Memo(entries=3, rows=100)
+    asked, computed = threading.Barrier(4), []
+
+    def compute() -> int:
+        computed.append(threading.get_ident())
+        if len(computed) == 1:
+            raise ArithmeticError("the first one fails, and tells no other")
+        return 7
+
+    def ask() -> int | str:
+        asked.wait()
+        try:
+            return memo.of("key", compute, None, 1)
+        except ArithmeticError:
+            return "failed"
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [f.result(timeout=10) for f in [pool.submit(ask) for _ in range(4)]]
+    assert sorted(map(str, found)) == ["7", "7", "7", "failed"]
+    assert len(computed) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -25,29 +25,51 @@ class Memo(Generic[Value]):
         self._most_rows = rows
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, tuple[Value, object, int]] = OrderedDict()
+        self._computing: dict[Hashable, threading.Event] = {}
         self._rows = 0
 
-    def get(self, key: Hashable) -> Value | None:
-        """The value of a key, None when it is not known (any more)."""
-        with self._lock:
-            found = self._known.get(key)
-            if found is None:
-                return None
-            self._known.move_to_end(key)
-            return found[0]
+    def of(self, key: Hashable, compute: Callable[[], Value], held: object, rows: int) -> Value:
+        """The value of a key, computed when it is not known, or known no more.
 
-    def put(self, key: Hashable, value: Value, held: object, rows: int) -> None:
-        """Keep a value, and `held` with it; what was used longest ago goes."""
+        Threads that ask for one key at once wait for the first of them; what `compute` raises, each gets on its own.
+
+        Args:
+            held: kept as long as the value is.
+            rows: how much the value counts for.
+        """
+        while True:
+            with self._lock:
+                found = self._known.get(key)
+                if found is not None:
+                    self._known.move_to_end(key)
+                    return found[0]
+                others = self._computing.get(key)
+                if others is None:
+                    done = self._computing[key] = threading.Event()
+                    break
+            others.wait()
+        try:
+            value = compute()
+            self._put(key, value, held, rows)
+            return value
+        finally:
+            with self._lock:
+                del self._computing[key]
+            done.set()
+
+    def _put(self, key: Hashable, value: Value, held: object, rows: int) -> None:
         if rows > self._most_rows:
             return
         with self._lock:
-            if key in self._known:  # another thread has computed the same
-                return
             self._known[key] = (value, held, rows)
             self._rows += rows
             while self._rows > self._most_rows or len(self._known) > self._entries:
                 _, (_, _, gone) = self._known.popitem(last=False)
                 self._rows -= gone
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._known
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -62,12 +62,12 @@ def parted(table: pa.Table, columns: tuple[str, ...]) -> Parted:
         return Parted(np.zeros(table.num_rows, dtype=np.int64))
     arrays = [table.column(name) for name in columns]
     place = tuple(_place(array) for array in arrays)
-    known = _PARTED.get(place)
-    if known is None:
+
+    def computed() -> Parted:
         codes, _ = combined((_numbered(array) for array in arrays), table.num_rows)
-        known = Parted(codes)
-        _PARTED.put(place, known, arrays, table.num_rows)
-    return known
+        return Parted(codes)
+
+    return _PARTED.of(place, computed, arrays, table.num_rows)
 
 
 def forget() -> None:
@@ -77,13 +77,11 @@ def forget() -> None:
 
 
 def _numbered(array: pa.ChunkedArray) -> tuple[Int64s, int]:
-    place = _place(array)
-    known = _NUMBERED.get(place)
-    if known is None:
+    def computed() -> tuple[Int64s, int]:
         codes, most = identity(array)
-        known = _frozen(codes), most
-        _NUMBERED.put(place, known, array, len(array))
-    return known
+        return _frozen(codes), most
+
+    return _NUMBERED.of(_place(array), computed, array, len(array))
 
 
 def narrow(codes: Int64s) -> npt.NDArray[np.integer]:

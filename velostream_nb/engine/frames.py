@@ -187,13 +187,14 @@ def extremes(values: Values, low: Int64s, high: Int64s, *, greatest: bool) -> Nu
     found = np.full(len(low), worst(block.dtype, greatest=greatest))
     left = high - low
     size = 1
-    while left.any():
-        some = np.flatnonzero((left >= size) & (left < size * 2))
-        if len(some):
-            found[some] = fold(block[high[some] - 1], block[low[some] + size - 1])
-            left[some] = 0
-        block = _doubled(fold, block, size)
-        size *= 2
+    with np.errstate(invalid="ignore"):  # a NaN is none
+        while left.any():
+            some = np.flatnonzero((left >= size) & (left < size * 2))
+            if len(some):
+                found[some] = fold(block[high[some] - 1], block[low[some] + size - 1])
+                left[some] = 0
+            block = _doubled(fold, block, size)
+            size *= 2
     return found
 
 

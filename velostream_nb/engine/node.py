@@ -5,6 +5,8 @@ operator whose output comes out of a SELECT takes such Projects into it: it sets
 `Operator.projected`, takes the hidden columns of `Operator.output` for those of its rows, and lets `schema` be that of
 the wrapped statement. `JobEngine` then gives it the Projects that nobody else reads (`then`), and there is no operator
 for them; everything else (EXPLAIN, the fingerprint, what can be altered) goes by the plan, which stays as it is.
+An operator that keeps rows must not let go of one because a Project above cannot compute it: `projection.Projection`
+runs the Projects over rows that are computed already, and sets aside those alone.
 """
 
 from __future__ import annotations
