@@ -136,7 +136,7 @@ _SHAPES = {INT: _int, FLOAT: _float, TEXT: _text, BOOL: _bool, DEC: _dec, TIME: 
 
 def aggregate(draw: Draw, columns: Columns, unique: str | None) -> tuple[str, str]:
     """(an aggregate call, the type it gives). `unique`: a column that orders rows totally, for those that need it."""
-    shape = draw.below(16)
+    shape = draw.below(17)
     kind = draw.pick([INT, INT, FLOAT, TEXT, DEC, TIME])
     arg = expression(draw, columns, kind, 1)
     number = expression(draw, columns, INT, 1)
@@ -172,6 +172,8 @@ def aggregate(draw: Draw, columns: Columns, unique: str | None) -> tuple[str, st
         call, gives = f"MEDIAN(CAST({number} AS DOUBLE))", FLOAT
     elif shape == 15:
         call, gives = f"ROUND(STDDEV({expression(draw, columns, INT, 0)}), 3)", FLOAT
+    elif shape == 16:
+        call, gives = f"{draw.pick(['SUM', 'AVG'])}({draw.pick(of_type(columns, FLOAT) or ['0.5::DOUBLE'])})", FLOAT
     if draw.chance(20):
         inside = f"FILTER (WHERE {condition(draw, columns, 1)})"
         call = call[:-4] + f" {inside}, 3)" if call.startswith("ROUND") else f"{call} {inside}"

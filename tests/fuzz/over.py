@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tests.fuzz.draw import Draw
-from tests.fuzz.expressions import BOOL, FLOAT, INT, TEXT, expression
+from tests.fuzz.expressions import BOOL, DEC, FLOAT, INT, TEXT, expression
 from tests.fuzz.relations import Context, Relation, hidden
 
 _ROWS = (
     "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
     "ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING",
+    "ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING",
+    "ROWS BETWEEN 2 PRECEDING AND 5 PRECEDING",
+    "ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING",
     "ROWS UNBOUNDED PRECEDING",
     "ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING",
     "ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING",
@@ -58,12 +61,13 @@ def _call(draw: Draw, relation: Relation) -> _Call:
     kind = draw.pick([INT, FLOAT, TEXT, BOOL])
     kind = kind if kind in usable.values() else INT
     number, value = expression(draw, usable, INT, 1), expression(draw, usable, kind, 0)
+    real, money = expression(draw, usable, FLOAT, 0), expression(draw, usable, DEC, 0)
     shape = draw.below(13)
     if shape == 0:
         return _Call(f"LAG({value})", kind, "", True)
     if shape == 1:
         default = {INT: "-9", FLOAT: "0.5", TEXT: "'none'", BOOL: "false"}[kind]
-        return _Call(f"LAG({value}, {1 + draw.below(3)}, {default})", kind, "", True)
+        return _Call(f"LAG({value}, {draw.pick(['1', '2', '3', '0', '-1'])}, {default})", kind, "", True)
     if shape == 2:
         return _Call(f"LEAD({value}{draw.pick(['', ', 2'])})", kind, "", True)
     if shape == 3:
@@ -85,6 +89,11 @@ def _call(draw: Draw, relation: Relation) -> _Call:
         (f"MAX({value})", kind),
         (f"MIN({value})", kind),
         (f"SUM({number}) FILTER (WHERE {number} > 0)", INT),
+        # sums of quarters are exact in any order
+        (f"SUM({real})", FLOAT),
+        (f"AVG({real})", FLOAT),
+        (f"SUM({money})", "other"),
+        (f"AVG({money})", FLOAT),
     ]
     text, gives = draw.pick(calls)
     if shape == 7:
