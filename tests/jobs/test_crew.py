@@ -32,8 +32,9 @@ from velostream_nb.sinks.files import FileSink
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every piece of work is worth another thread."""
+    """Every piece of work is shared."""
     monkeypatch.setattr(crew, "WORTH_US", float("-inf"))
+    monkeypatch.setattr(crew.Pace, "shares", lambda _pace: True)
 
 
 # -- the crew -----------------------------------------------------------------------------------------------------------
@@ -113,6 +114,29 @@ def test_little_work_wakes_nobody() -> None:
     hands = Crew(2)
     hands.run([Task(lambda: seen.add(threading.get_ident()), 100.0) for _ in range(4)])
     assert seen == {threading.get_ident()}
+
+
+def test_work_is_shared_where_that_was_faster() -> None:
+    pace = crew.Pace()
+    ways = []
+    for _ in range(crew.TRY_EVERY * 3):
+        shared = pace.shares()
+        pace.note(1.0 if shared else 2.0, shared=shared)
+        ways.append(shared)
+    assert ways[:2] == [True, False]
+    assert ways.count(False) == 1 + 3
+
+
+def test_work_is_not_shared_any_more_where_that_has_become_slower() -> None:
+    pace = crew.Pace()
+    ways = []
+    for tick in range(crew.TRY_EVERY * 4):
+        shared = pace.shares()
+        takes_us = (1.0 if tick < 20 else 3.0) if shared else 2.0
+        pace.note(takes_us, shared=shared)
+        ways.append(shared)
+    assert ways[10:20] == [True] * 10
+    assert ways[40:].count(True) == sum(n % crew.TRY_EVERY == 0 for n in range(41, len(ways) + 1))
 
 
 def test_threads_are_one_a_core_or_as_asked() -> None:

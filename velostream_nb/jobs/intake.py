@@ -169,7 +169,8 @@ class Intake:
     def reading_ahead(self) -> list[Task]:
         """What can be read and decoded for the next tick while others work at this one. Each task has its own feed."""
         feeds = [feed for feed in self._feeds if feed.can_read_ahead]
-        return [Task(partial(feed.read_ahead, self._codec, self._size.rows), feed.ahead_us) for feed in feeds]
+        rows = self._size.rows
+        return [Task(partial(feed.read_ahead, self._codec, rows), feed.ahead_us, rows) for feed in feeds]
 
     def backlog(self, topic: str) -> int:
         """The most records any reader of a topic had before it at the beginning of this tick."""
