@@ -254,31 +254,32 @@ def _trades(folder: Path, count: int = 3_000) -> Path:
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_file_that_cannot_be_written_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [50, 20_000])
+def test_a_file_that_cannot_be_written_ends_the_run(
+    rows: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = FileSink.write
 
-    def full(self: FileSink, rows: pa.Table | pa.RecordBatch) -> None:
-        if self.path.name == "other.jsonl" and self.rows > 1_000:
+    def full(self: FileSink, batch: pa.Table | pa.RecordBatch) -> None:
+        if self.path.name == "other.jsonl":
             raise OSError(28, "No space left on device")
-        write(self, rows)
+        write(self, batch)
 
     monkeypatch.setattr(FileSink, "write", full)
-    text = APP.format(name="other", what="n + 1")
-    summary = run_files(text, {"trades": _trades(tmp_path)}, sink_dir=tmp_path / "out", batch_rows=100, threads=2)
-    assert [job.state for job in summary.jobs] == [JobState.FAILED, JobState.FAILED]
-    assert all("No space left on device" in (job.error or "") for job in summary.jobs)
-
-
-@pytest.mark.usefixtures("eager")
-def test_the_last_rows_too_must_find_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_self: FileSink, _rows: pa.Table | pa.RecordBatch) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(FileSink, "write", full)
-    text = APP.format(name="other", what="n + 1")
-    with pytest.raises(ConfigError, match="cannot write the output: No space left"):
-        run_files(text, {"trades": _trades(tmp_path, 50)}, sink_dir=tmp_path / "out", batch_rows=100, threads=2)
+    text, source = APP.format(name="other", what="n + 1"), _trades(tmp_path, rows)
+    seen: list[int] = []
+    with pytest.raises(ConfigError, match=r"cannot write .*other\.jsonl: No space left on device"):
+        run_files(
+            text,
+            {"trades": source},
+            sink_dir=tmp_path / "out",
+            batch_rows=100,
+            threads=threads,
+            progress=lambda now: seen.append(now.rows_in),
+        )
     assert not list((tmp_path / "out").iterdir())
+    assert seen[-1] <= max(rows // 2, 100), "it goes on for long after the file could not be written"
 
 
 @pytest.mark.usefixtures("eager")

@@ -70,6 +70,7 @@ def run_files(
 
     Raises:
         SqlError, ConfigError, BrokerError: about the text, the options or the files, before anything is written.
+        ConfigError: an output cannot be written, on a full disk for one; none is there then.
     """
     if batch_rows < 1:
         raise ConfigError(f"a batch has at least one row, got {batch_rows}")
@@ -127,8 +128,7 @@ class _Run:
         threads: int,
     ) -> None:
         self._sources = sources
-        self._threads = threads
-        self._broker = RunBroker(sources, clock)
+        self._broker = RunBroker(sources, clock, behind=threads > 1)
         for topic, schema in schemas.items():
             self._broker.set_schema(topic, schema)
         codec = JsonCodec()
@@ -221,9 +221,7 @@ class _Run:
         None at the end; schemas by topic when an inferred column turned out too narrow, and it has to begin anew.
         """
         while levels := self._ticker.levels():
-            self._broker.behind = self._threads > 1
             if not self._ticker.tick():
-                self._broker.behind = False  # whose job ends now learns at once of a file that cannot be written
                 self._ticker.tick(final={job.name for job in levels[0]})
             if wider := self._wider():
                 return wider
@@ -260,10 +258,7 @@ class _Run:
 
     def close_sinks(self) -> None:
         """Give the files their names; dead letters that nobody asked for make a file only when there are some."""
-        try:
-            self._broker.write_all()
-        except OSError as error:
-            raise ConfigError(f"cannot write the output: {error.strerror or error}") from error
+        self._broker.write_all()
         for topic, sink in list(self._broker.sinks.items()):
             if topic in self._if_any and not sink.rows:
                 sink.abort()

@@ -9,12 +9,15 @@ from pathlib import Path
 from velostream_nb.brokers.contract import Output, Reader, Retention, Transaction
 from velostream_nb.brokers.embedded import EmbeddedBroker
 from velostream_nb.brokers.files import FilesBroker
-from velostream_nb.brokers.payload import payload_rows
+from velostream_nb.brokers.payload import concat_payloads, joinable, payload_rows
 from velostream_nb.core.clock import Clock
+from velostream_nb.core.errors import ConfigError, VeloError
 from velostream_nb.core.records import Payload, RecordSet
 from velostream_nb.jobs.crew import Task
 from velostream_nb.sinks.files import FileSink
 
+WRITE_ROWS = 8_192
+"""So many rows of a sink wait to be written together: a few cost about as much as a thousand."""
 WRITE_US = 1.0
 """About how long a row takes to be written."""
 BETWEEN_ROWS = 1_000_000
@@ -24,18 +27,20 @@ BETWEEN_ROWS = 1_000_000
 class RunBroker(FilesBroker):
     """Files to read, sinks to write, and memory for what passes from one job to another.
 
+    Args:
+        behind: somebody else does the `chores`; else they are done when rows are published.
+
     Attributes:
         wanted: by source topic, the columns that are read.
         between: topics that a job writes and another one reads.
         sinks: by topic.
         dropped: topics that had rows nobody wanted.
-        behind: rows for sinks wait for somebody to do `chores`, or for the next rows while this is False.
     """
 
-    def __init__(self, files: Mapping[str, str | Path], clock: Clock) -> None:
-        self.behind = False
+    def __init__(self, files: Mapping[str, str | Path], clock: Clock, *, behind: bool = False) -> None:
+        self._behind = behind
         self._waiting: dict[str, list[Payload]] = {}
-        self._failed: Exception | None = None
+        self._failed: VeloError | None = None
         inner = EmbeddedBroker(clock, retention=Retention(rows=BETWEEN_ROWS, bytes=None))
         super().__init__(files, inner=inner)
         self.wanted: dict[str, set[str]] = {}
@@ -64,45 +69,59 @@ class RunBroker(FilesBroker):
         return [output for output in outputs if output.topic in self.between]
 
     def sink(self, outputs: Sequence[Output]) -> None:
-        """Write what has a sink, now or behind; raises what went wrong with the rows before."""
+        """Take what has a sink, to be written now or later; raises what went wrong with rows before."""
         for output in outputs:
             if output.topic in self.sinks:
                 self._waiting.setdefault(output.topic, []).append(output.payload)
             elif output.topic not in self.between:
                 self.dropped.add(output.topic)
-        if self.behind:
-            self._tell()
-        else:
-            self.write_all()
+        if not self._behind:
+            for chore in self.chores():
+                chore.do()
+        self._tell()
 
     def chores(self) -> list[Task]:
-        """The writing that is left, one task a sink; jobs may work meanwhile."""
+        """The writing that is worth it, one task a sink; jobs may work meanwhile."""
+        waiting = {topic: sum(map(payload_rows, payloads)) for topic, payloads in self._waiting.items()}
         return [
-            Task(partial(self._write, topic), sum(map(payload_rows, payloads)) * WRITE_US)
-            for topic, payloads in self._waiting.items()
-            if payloads
+            Task(partial(self._write, topic), rows * WRITE_US, rows)
+            for topic, rows in waiting.items()
+            if rows >= WRITE_ROWS
         ]
 
     def write_all(self) -> None:
-        """Do what is left now; raises what goes wrong, or has gone wrong before."""
+        """Write what is left; ConfigError when a file cannot be written, now or before."""
         for topic in list(self._waiting):
             self._write(topic)
         self._tell()
 
     def _tell(self) -> None:
-        """Raise, once, what went wrong; what still waits is void then, as its publish is."""
-        failed, self._failed = self._failed, None
-        if failed is not None:
-            self._waiting.clear()
-            raise failed
+        if self._failed is not None:
+            raise self._failed
 
     def _write(self, topic: str) -> None:
         payloads, self._waiting[topic] = self._waiting.get(topic, []), []
+        sink = self.sinks[topic]
         try:
-            for payload in payloads:
-                self.sinks[topic].write(payload)
-        except Exception as error:  # noqa: BLE001 (it belongs to who publishes, and shows there)
+            for payload in coalesced(payloads):
+                sink.write(payload)
+        except VeloError as error:
             self._failed = error
+        except Exception as error:  # noqa: BLE001 (whatever the file system or a writer raises: who publishes is told)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            self._failed = ConfigError(f"cannot write {sink.path}: {reason}")
+            self._failed.__cause__ = error
+
+
+def coalesced(payloads: Sequence[Payload]) -> list[Payload]:
+    """The same rows, neighbours of one form and schema as one."""
+    runs: list[list[Payload]] = []
+    for payload in payloads:
+        if runs and joinable(runs[-1][-1], payload):
+            runs[-1].append(payload)
+        else:
+            runs.append([payload])
+    return [concat_payloads(run) for run in runs]
 
 
 class _RunTransaction:
