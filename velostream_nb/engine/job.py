@@ -13,7 +13,8 @@ import pyarrow as pa
 from velostream_nb.core.errors import BindError, StateError
 from velostream_nb.core.functions import Function, called
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import HIDDEN, OP, Decoded, Rejected
+from velostream_nb.core.records import HIDDEN, OP, Decoded, Rejected, no_rows
+from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.asof_join import AsofJoin
 from velostream_nb.engine.carried import Carried
 from velostream_nb.engine.changes import AsChanges, Emit, Union
@@ -173,8 +174,10 @@ class JobEngine:
             self._duck.close()
             raise
         self._shown = list(plan.root.columns)
-        self._wide = stays_wide(plan)
-        self.output_schema = self._output_schema(root.schema)
+        self._wide = stays_wide(plan) or all(field.type != HUGEINT for field in root.schema)
+        self.output_schema = self._output_schema(root.schema, wide=stays_wide(plan))
+        self._nothing = no_rows(pa.schema([self.output_schema.field(c) for c in self._shown]))
+        self._clocks = tuple(n.operator for n in self.nodes if isinstance(n.operator, Source))
         self.key = plan.key
         self.topics = tuple(dict.fromkeys(n.topic for n in self.nodes if n.topic is not None))
         self.columns: Mapping[str, tuple[str, ...]] = {topic: self._columns_of(topic) for topic in self.topics}
@@ -212,9 +215,9 @@ class JobEngine:
         more = {"then": _fused(node, readers)} if kind.fuses else {}
         return kind(node, self._duck, self._account, *upstream, **more)
 
-    def _output_schema(self, schema: pa.Schema) -> pa.Schema:
+    def _output_schema(self, schema: pa.Schema, *, wide: bool) -> pa.Schema:
         try:
-            return pa.schema([shown_field(schema.field(c), wide=self._wide) for c in self.plan.root.columns])
+            return pa.schema([shown_field(schema.field(c), wide=wide) for c in self.plan.root.columns])
         except BindError:
             self._duck.close()
             raise
@@ -278,6 +281,8 @@ class JobEngine:
 
     def _pass_silent(self, deltas: dict[int, Delta]) -> None:
         """Time does not wait for a topic whose partitions are all idle: it goes on with the other topics."""
+        if not any(source.silent for source in self._clocks):
+            return
         sources = [(i, n.operator) for i, n in enumerate(self.nodes) if isinstance(n.operator, Source)]
         active = [s.watermark_us for _, s in sources if not s.silent]
         for index, source in sources:
@@ -296,7 +301,7 @@ class JobEngine:
             delta = Delta(
                 pa.concat_tables([delta.rows, delta.late.select(delta.rows.column_names)]), delta.watermark_us
             )
-        rows = self._as_shown(delta.rows.select(self._shown))
+        rows = self._as_shown(delta.rows.select(self._shown)) if delta.rows.num_rows else self._nothing
         return Outcome(rows, account.late, list(account.rejected), watermark_us, list(account.late_rows))
 
     def tick(
@@ -317,9 +322,10 @@ class JobEngine:
     @property
     def watermark_us(self) -> int:
         """The least watermark of the sources."""
-        sources = [n.operator.watermark_us for n in self.nodes if isinstance(n.operator, Source)]
+        if self._clocks:
+            return min(source.watermark_us for source in self._clocks)
         tables = [n.operator.watermark_us for n in self.nodes if isinstance(n.operator, Table)]
-        return min(sources or tables, default=WATERMARK_MIN_US)
+        return min(tables, default=WATERMARK_MIN_US)
 
     def stats(self) -> list[OperatorStats]:
         """One line an operator, in the order of the data."""

@@ -32,6 +32,7 @@ class Source(Operator):
         fields = [columns.field(c) for c in node.columns]
         op = [pa.field(OP, pa.string())] if node.op else []
         self.schema = pa.schema([*fields, *op, pa.field(TS, pa.int64()), pa.field(POS, pa.int64())])
+        self._names = self.schema.names
         self.newest_us: dict[int, int] = {}
         self.expected: set[int] = set()
         self.watermark_us = WATERMARK_MIN_US
@@ -57,7 +58,9 @@ class Source(Operator):
     def _table(self, batch: pa.RecordBatch) -> pa.Table:
         """The columns that are read, under our own schema: a snapshot does not remember which are never NULL."""
         names = batch.schema.names
-        columns = [batch.column(n) if n in names else pa.repeat("upsert", batch.num_rows) for n in self.schema.names]
+        if names == self._names:
+            return pa.Table.from_arrays(batch.columns, schema=self.schema)
+        columns = [batch.column(n) if n in names else pa.repeat("upsert", batch.num_rows) for n in self._names]
         return pa.Table.from_arrays(columns, schema=self.schema)
 
     @property
