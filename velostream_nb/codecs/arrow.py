@@ -8,13 +8,12 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.assemble import assemble, wanted_fields
+from velostream_nb.codecs.assemble import assemble, target_of
 from velostream_nb.codecs.columns import cast_column
 from velostream_nb.codecs.json_encode import encode_rows
 from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import FAULT, OP, RAW, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
-from velostream_nb.core.types import declared_type, normal_type
 
 
 def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str] | None = None) -> Decoded:
@@ -25,27 +24,21 @@ def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str
     JSON (or the text it was read from) as raw bytes. `OP`, where the payload has it, follows `POS`.
     """
     batch: pa.RecordBatch = records.payload
-    output = wanted_fields(schema, columns)
-    names = [field.name for field in output]
-    if schema.time_column is not None and schema.time_column not in names:
-        names.append(schema.time_column)
+    target = target_of(schema, columns)
     bad = _faults(batch)
     arrays: dict[str, pa.Array] = {}
-    for name in names:
-        field = schema.columns.field(name)
-        dtype = normal_type(field.type)
+    for field, (dtype, word) in zip(target.fields, target.types, strict=True):
+        name = field.name
         at = batch.schema.get_field_index(name)
         if at < 0:
             arrays[name] = pa.nulls(batch.num_rows, dtype)
             continue
-        arrays[name], verdicts = cast_column(batch.column(at), dtype, name, declared_type(field))
+        arrays[name], verdicts = cast_column(batch.column(at), dtype, name, word)
         for row, verdict in verdicts.items():
             bad.setdefault(row, verdict)
     if (at := batch.schema.get_field_index(OP)) >= 0:
         arrays[OP], _ = cast_column(batch.column(at), pa.string(), OP)
-    return assemble(
-        records, schema, output, arrays, rows=None, bad=bad, raw=partial(_raw, batch), size=int(batch.nbytes)
-    )
+    return assemble(records, target, arrays, rows=None, bad=bad, raw=partial(_raw, batch), size=int(batch.nbytes))
 
 
 def user_columns(batch: pa.RecordBatch, *, good_only: bool = False) -> pa.RecordBatch:

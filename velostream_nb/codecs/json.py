@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.codecs.arrow import decode_typed, user_columns
-from velostream_nb.codecs.assemble import assemble, wanted_fields
+from velostream_nb.codecs.assemble import assemble, target_of
 from velostream_nb.codecs.infer import Seen, look_at_json, look_at_typed
 from velostream_nb.codecs.json_encode import encode_rows
-from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_for
+from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_of
 from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import FAULT, RAW, Decoded, Lines, RecordSet
 from velostream_nb.core.schema import StreamSchema
@@ -41,24 +41,17 @@ class JsonCodec:
     def decode(self, records: RecordSet, schema: StreamSchema, columns: Sequence[str] | None = None) -> Decoded:
         if isinstance(records.payload, pa.RecordBatch):
             return decode_typed(records, schema, columns)
-        output = wanted_fields(schema, columns)
-        fields = list(output)
-        if schema.time_column is not None and all(field.name != schema.time_column for field in output):
-            fields.append(schema.columns.field(schema.time_column))
-        plan = plan_for(tuple(fields))
-        rows, numbers, bad = _read(plan, records.payload)
-        arrays = {}
-        for column in plan.columns:
-            arrays[column.name], verdicts = column.fill(rows)
-            for row, verdict in verdicts.items():
-                bad.setdefault(row if numbers is None else int(numbers[row]), verdict)
+        target = target_of(schema, columns)
+        plan = plan_of(target)
+        read = plan.fast.read(records.payload) if plan.fast else None
+        if read is None:
+            read = plan.filled(*_read(plan, records.payload))
         return assemble(
             records,
-            schema,
-            output,
-            arrays,
-            rows=numbers,
-            bad=bad,
+            target,
+            read.columns,
+            rows=read.numbers,
+            bad=read.bad,
             raw=_RawRecords(records.payload),
             size=_size(records),
         )

@@ -20,9 +20,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.codecs.columns import REFUSALS, all_spell, convert_each, times_from_ms, times_from_text
+from velostream_nb.codecs.assemble import Target
+from velostream_nb.codecs.columns import REFUSALS, all_spell, convert_each, of_numpy, times_from_ms, times_from_text
+from velostream_nb.codecs.json_fast import FastReader, Read
+from velostream_nb.codecs.json_fill import Wanted, can_be_filled
 from velostream_nb.codecs.values import converter
 from velostream_nb.codecs.verdicts import Convert, Misfit
+from velostream_nb.core.memo import Memo
 from velostream_nb.core.types import declared_type, normal_type
 
 Fill: TypeAlias = Callable[[Sequence[Any], Callable[[Any], Any]], pa.Array]
@@ -75,7 +79,11 @@ class Column:
 
 
 class Plan:
-    """What is fixed for a schema and a choice of columns. Immutable; shared by threads."""
+    """What is fixed for a schema and a choice of columns, and what its records were like. Shared by threads.
+
+    Attributes:
+        fast: for blocks of records; None when there is a column that it cannot fill.
+    """
 
     def __init__(self, fields: Sequence[pa.Field]) -> None:
         self.columns = [Column(field, f"c{number}") for number, field in enumerate(fields)]
@@ -89,6 +97,20 @@ class Plan:
         decoder = msgspec.json.Decoder(self.row, float_hook=Decimal)
         self.decode_lines: Callable[[bytes], list[Any]] = decoder.decode_lines if nameable else _refuse
         self._decode: Callable[[Any], Any] = decoder.decode if nameable else _refuse
+        self.fast: FastReader | None = None
+        if all(can_be_filled(column.type, column.word) for column in self.columns):
+            wanted = [Wanted(column.name, column.type, column.word, column.convert) for column in self.columns]
+            self.fast = FastReader(wanted, self.read_each)
+
+    def filled(self, rows: Sequence[Any], numbers: npt.NDArray[np.int64] | None, bad: dict[int, Misfit]) -> Read:
+        """Decoded rows as columns."""
+        return Read.of(numbers, {column.name: column.fill(rows) for column in self.columns}, bad)
+
+    def read_each(self, records: Sequence[bytes | None], numbers: npt.NDArray[np.int64]) -> Read:
+        """Records as columns, decoded one by one; `numbers` are what they are known by."""
+        rows, decoded, bad = self.read(records)
+        known_bad = {int(numbers[row]): verdict for row, verdict in bad.items()}
+        return self.filled(rows, numbers if decoded is None else numbers[decoded], known_bad)
 
     def read(
         self, records: Sequence[bytes | None]
@@ -129,9 +151,18 @@ class Plan:
         return self.row(**settled)
 
 
+def plan_of(target: Target) -> Plan:
+    """The plan for a target, made once."""
+    return _plans.of(id(target), lambda: plan_for(target.fields), target, 0)
+
+
 def plan_for(fields: tuple[pa.Field, ...]) -> Plan:
     """The plan for these fields, made once."""
     return _plan(fields, tuple(map(declared_type, fields)))
+
+
+_plans: Memo[Plan] = Memo(entries=256, rows=0)
+"""By the address of the target, which is told sooner than that the fields are the same."""
 
 
 @lru_cache(maxsize=256)
@@ -221,17 +252,20 @@ def _fill_each(_rows: Sequence[Any], _get: Callable[[Any], Any]) -> pa.Array:
 
 def _fill_int64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
     try:
-        return pa.array(np.fromiter(map(get, rows), np.int64, len(rows)))
+        return of_numpy(np.fromiter(map(get, rows), np.int64, len(rows)), pa.int64())
     except TypeError:  # a None: pyarrow makes it NULL, at half the speed
         return pa.array(list(map(get, rows)), pa.int64())
 
 
 def _fill_float64(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
-    # numpy reads None as NaN, and JSON has no NaN: so every NaN here is a NULL
     try:
-        return pa.array(np.fromiter(map(get, rows), np.float64, len(rows)), from_pandas=True)
+        numbers = np.fromiter(map(get, rows), np.float64, len(rows))
     except ValueError as error:  # `_NAN`
         raise pa.ArrowInvalid("looked at one by one") from error
+    # numpy reads None as NaN, and JSON has no NaN: so every NaN here is a NULL
+    if np.count_nonzero(numbers != numbers):
+        return pa.array(numbers, from_pandas=True)
+    return of_numpy(numbers, pa.float64())
 
 
 def _fill_float32(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
@@ -244,6 +278,9 @@ def _fill_float32(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
 def _fill_times(dtype: pa.DataType) -> Fill:
     def fill(rows: Sequence[Any], get: Callable[[Any], Any]) -> pa.Array:
         values = list(map(get, rows))
+        numbers = np.array(values)
+        if numbers.dtype == np.int64:  # all numbers, and none too big
+            return times_from_ms(of_numpy(numbers, pa.int64()), dtype)
         try:
             return times_from_ms(pa.array(values, pa.int64()), dtype)
         except REFUSALS:
