@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from velostream_nb.core.model import WATERMARK_MAX_US
+from velostream_nb.engine.arrays import ranges
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.sql.plan import Window
 
@@ -44,6 +45,15 @@ class Grid(Protocol):
 
     def last_ends(self, ts: Int64s) -> Int64s:
         """The end of the latest window that holds each time."""
+
+    def slices(self, ts: Int64s) -> Int64s:
+        """The slice that holds each time."""
+
+    def ends(self, slices: Int64s, above: Int64s, upto: int) -> tuple[Int64s, Int64s]:
+        """`ends_sql` of many slices: (which slice, an end of it) for each of their ends."""
+
+    def starts(self, ends: Int64s) -> Int64s:
+        """`start_sql` of many ends."""
 
     def describe(self) -> str:
         """For people."""
@@ -113,6 +123,21 @@ class Regular:
         period = w.size_us if w.cumulate else w.slide_us
         return ts - (ts - w.offset_us) % period + w.size_us
 
+    def slices(self, ts: Int64s) -> Int64s:
+        return ts - (ts - self.window.offset_us) % self.slice_us
+
+    def ends(self, slices: Int64s, above: Int64s, upto: int) -> tuple[Int64s, Int64s]:
+        w, end = self.window, slices + self.slice_us
+        first = end if w.cumulate else end + (w.offset_us + w.size_us - end) % w.slide_us
+        first = np.maximum(first, above + w.slide_us)
+        sizes = np.maximum((np.minimum(self.last_ends(slices), upto) - first) // w.slide_us + 1, 0)
+        which = np.repeat(np.arange(len(slices)), sizes)
+        return which, first[which] + ranges(np.zeros_like(sizes), sizes) * w.slide_us
+
+    def starts(self, ends: Int64s) -> Int64s:
+        w = self.window
+        return ends - 1 - (ends - 1 - w.offset_us) % w.size_us if w.cumulate else ends - w.size_us
+
     def describe(self) -> str:
         w = self.window
         offset = f" offset {w.offset_us / 1e6:g} s" if w.offset_us else ""
@@ -161,6 +186,17 @@ class Months:
 
     def last_ends(self, ts: Int64s) -> Int64s:
         return self._start(self._number(ts) + self.months)
+
+    def slices(self, ts: Int64s) -> Int64s:
+        return self._start(self._number(ts))
+
+    def ends(self, slices: Int64s, above: Int64s, upto: int) -> tuple[Int64s, Int64s]:
+        last = self.last_ends(slices)
+        which = np.flatnonzero((last > above) & (last <= upto))
+        return which, last[which]
+
+    def starts(self, ends: Int64s) -> Int64s:
+        return self._start(self._number(ends) - self.months)
 
     def _number(self, us: Int64s) -> Int64s:
         """The first month, counted from 1970, of the window that holds each time."""

@@ -21,7 +21,7 @@ from velostream_nb.engine.changes import AsChanges, Emit, Union
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
 from velostream_nb.engine.ended import Ended
-from velostream_nb.engine.groups import Group
+from velostream_nb.engine.groups import Group, GroupChanges
 from velostream_nb.engine.interval_join import IntervalJoin
 from velostream_nb.engine.isolate import isolated_step
 from velostream_nb.engine.keyed import Keyed, TopN
@@ -62,6 +62,7 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.AsChanges: AsChanges,
     plans.Union: Union,
     plans.Group: Group,
+    plans.GroupChanges: GroupChanges,
     plans.Keyed: Keyed,
     plans.OneRowJoin: OneRowJoin,
     plans.TopN: TopN,

@@ -107,13 +107,14 @@ class Partials:
         if self._check is not None:
             self._check.rows()
 
-    def describe(self) -> str:
-        """The keys and the aggregates, for people."""
-        keys = ", ".join(shown(e) for e, _ in self.node.keys) or "()"
-        if self.node.sets:
-            keys = "grouping sets " + ", ".join(f"({', '.join(s)})" for s in self.node.sets)
-        calls = ", ".join(shown(c) for c, _ in self.node.aggregates) or "count(*)"
-        return f"{keys}: {calls}"
+
+def describe_groups(node: plan.Grouped) -> str:
+    """The keys and the aggregates, for people."""
+    keys = ", ".join(shown(e) for e, _ in node.keys) or "()"
+    if node.sets:
+        keys = "grouping sets " + ", ".join(f"({', '.join(s)})" for s in node.sets)
+    calls = ", ".join(shown(c) for c, _ in node.aggregates) or "count(*)"
+    return f"{keys}: {calls}"
 
 
 def bytes_held(duck: Duck, tables: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from velostream_nb.core.records import POS, TS, no_rows
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, Statement, quote
 from velostream_nb.engine.node import Operator
-from velostream_nb.engine.partials import Partials, bytes_held
+from velostream_nb.engine.partials import Partials, bytes_held, describe_groups
 from velostream_nb.sql import plan
 
 _COMPACT_ROWS = 256
@@ -246,7 +246,7 @@ class SessionAggregate(Pieces):
         held = (
             "the rows of open sessions" if self.partials.keeps_rows else "one aggregate state per open session and tick"
         )
-        return f"session with a gap of {self.node.gap_us / 1e6:g} s by {self.partials.describe()}; keeps {held}"
+        return f"session with a gap of {self.node.gap_us / 1e6:g} s by {describe_groups(self.node)}; keeps {held}"
 
     def tables(self) -> dict[str, pa.Table]:
         row = {"closed_us": [self._closed_us], "emitted": [self._emitted], "rows": [self.rows_held]}

@@ -16,9 +16,9 @@ from velostream_nb.engine.duck import Duck, Feed, quote, quoted
 from velostream_nb.engine.grids import is_finite
 from velostream_nb.engine.keyed import Kept, hash_of
 from velostream_nb.engine.node import Operator
-from velostream_nb.engine.partials import bytes_held
+from velostream_nb.engine.partials import bytes_held, describe_groups
 from velostream_nb.engine.sessions import Pieces
-from velostream_nb.engine.windows import Slices
+from velostream_nb.engine.slices import StoredSlices, admitted
 from velostream_nb.sql import plan
 from velostream_nb.sql.plan_changes import KEY
 
@@ -54,20 +54,27 @@ def _kept_until(watermark_us: int, keep_us: int) -> int:
     return watermark_us - keep_us if is_finite(watermark_us) else watermark_us
 
 
-class WindowChanges(Slices):
-    """Tumbling, hopping and cumulating windows as a changelog."""
+class WindowChanges(Operator):
+    """Tumbling, hopping and cumulating windows as a changelog.
+
+    Attributes:
+        closed_us: windows up to this end are over.
+    """
 
     name = "window changes"
     node: plan.WindowChanges
 
     def __init__(self, node: plan.WindowChanges, duck: Duck, account: Account, upstream: Operator) -> None:
-        super().__init__(node, duck, account, upstream)
-        self._fresh = duck.table(self._partial)
-        self._take = duck.prepare(f"INSERT INTO {self._fresh} {self._partial}")
-        self._keep = duck.prepare(f"INSERT INTO {self.state} SELECT * FROM {self._fresh}")
+        super().__init__(node, duck, account)
+        self.slices = slices = StoredSlices(node, duck, upstream)
+        self.grid = slices.grid
+        self.closed_us = WATERMARK_MIN_US
+        self._fresh = duck.table(slices.partial)
+        self._take = duck.prepare(f"INSERT INTO {self._fresh} {slices.partial}")
+        self._keep = duck.prepare(f"INSERT INTO {slices.state} SELECT * FROM {self._fresh}")
         self._clear = duck.prepare(f"DELETE FROM {self._fresh}")
         # with grouping sets, rows of many keys meet in one: then a window is touched as a whole
-        keys = [] if node.sets else list(self.partials.keys)
+        keys = [] if node.sets else list(slices.partials.keys)
         self._hash = hash_of(["__end", *map(quote, keys)])
         self._touch = duck.prepare(self._touched_sql())
         self._touched = duck.feed(pa.schema([(KEY, pa.uint64())]))
@@ -90,35 +97,38 @@ class WindowChanges(Slices):
         found = f"SELECT {self._hash} AS {KEY} FROM {fresh}"
         if self.node.early:  # its values do not change when it closes
             return f"SELECT DISTINCT {KEY} FROM ({found}) WHERE $1::BIGINT <= $2::BIGINT"
-        closes = f"SELECT {self._hash} AS {KEY} FROM {self._expanded(self.state, '$1::BIGINT', closing)}"
+        closes = f"SELECT {self._hash} AS {KEY} FROM {self._expanded(self.slices.state, '$1::BIGINT', closing)}"
         return f"SELECT DISTINCT {KEY} FROM ({found} UNION ALL {closes})"
 
     def _answer_sql(self) -> str:
         """The values of the touched windows."""
-        slices = self._expanded(self.state, str(WATERMARK_MIN_US), str(WATERMARK_MAX_US))
+        slices = self._expanded(self.slices.state, str(WATERMARK_MIN_US), str(WATERMARK_MAX_US))
         mine = f"{KEY} IN (SELECT {KEY} FROM {self._touched.name})"
         relation = f"(SELECT * FROM (SELECT *, {self._hash} AS {KEY} FROM {slices}) WHERE {mine}) AS __in"
         columns = quoted(self.node.columns)
-        return f"SELECT {columns}, {KEY} FROM ({self.window_sql(relation, f', any_value({KEY}) AS {KEY}')})"
+        return f"SELECT {columns}, {KEY} FROM ({self.slices.window_sql(relation, f', any_value({KEY}) AS {KEY}')})"
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
         fresh = 0
-        if delta.rows.num_rows or delta.late is not None:
-            fresh = self.take_in(delta, self._take, self.node.keep_us)
+        rows, after, dropped = admitted(self.grid, delta, self.node.keep_us)
+        if rows.num_rows:
+            self.slices.feed(rows, after)
+            fresh = self._take.run()
+        self.account.drop(dropped)  # after what may fail: a step that fails counts nothing
         edge = max(self.closed_us, self.grid.floor_us(delta.watermark_us))
         out = no_rows(self.schema)
         if fresh or edge > self.closed_us:
             out = self._change(edge)
         self.closed_us = edge
         kept = _kept_until(delta.watermark_us, self.node.keep_us)
-        self.forget(kept)
+        self.slices.forget(kept)
         self._emitted.forget(kept)
-        self.compact()
+        self.slices.compact()
         return Delta(out, delta.watermark_us)
 
     def _change(self, edge: int) -> pa.Table:
-        self.rows_held += self._keep.run()
+        self.slices.rows_held += self._keep.run()
         touched = self._touch.rows(self.closed_us, edge)
         self._clear.run()
         if not touched.num_rows:
@@ -129,21 +139,21 @@ class WindowChanges(Slices):
     # -- state ------------------------------------------------------------------------------------------------------
 
     def describe(self) -> str:
-        return f"{self.grid.describe()} by {self.partials.describe()}; {_described(self.node)}"
+        return f"{self.grid.describe()} by {describe_groups(self.node)}; {_described(self.node)}"
 
     def tables(self) -> dict[str, pa.Table]:
-        rows = {"closed_us": [self.closed_us], "rows": [self.rows_held], "emitted": [self._emitted.rows_held]}
+        rows = {"closed_us": [self.closed_us], "rows": [self.slices.rows_held], "emitted": [self._emitted.rows_held]}
         return {"window": pa.table(rows)}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         row = tables["window"].to_pylist()[0]
-        self.closed_us, self.rows_held, self._emitted.rows_held = row["closed_us"], row["rows"], row["emitted"]
+        self.closed_us, self.slices.rows_held, self._emitted.rows_held = row["closed_us"], row["rows"], row["emitted"]
 
     def native(self) -> dict[str, str]:
-        return {"slices": self.state, "emitted": self._emitted.state}
+        return {"slices": self.slices.state, "emitted": self._emitted.state}
 
     def state_size(self) -> tuple[int, int]:
-        return self.rows_held + self._emitted.rows_held, bytes_held(self.duck, [*self.native().values()])
+        return self.slices.rows_held + self._emitted.rows_held, bytes_held(self.duck, [*self.native().values()])
 
 
 class SessionChanges(Pieces):
@@ -211,7 +221,7 @@ class SessionChanges(Pieces):
 
     def describe(self) -> str:
         gap = f"session with a gap of {self.node.gap_us / 1e6:g} s"
-        return f"{gap} by {self.partials.describe()}; {_described(self.node)}"
+        return f"{gap} by {describe_groups(self.node)}; {_described(self.node)}"
 
     def tables(self) -> dict[str, pa.Table]:
         rows = {"closed_us": [self._closed_us], "rows": [self.rows_held], "emitted": [self._emitted.rows_held]}

@@ -467,12 +467,14 @@ class Group(Node):
     Attributes:
         mergeable: the aggregates' states may be combined; otherwise the rows are kept.
         ttl_us: a group that no row touched for so long in event time is forgotten; None: never.
+        tallies: as in `Grouped`.
     """
 
     keys: tuple[tuple[str, str], ...]
     aggregates: tuple[tuple[str, str], ...]
     mergeable: bool
     ttl_us: int | None = None
+    tallies: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -492,6 +494,15 @@ class Keyed(Node):
     sql: str
     what: str
     ttl_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class GroupChanges(Keyed):
+    """GROUP BY of a changelog. Where every aggregate can take a row back, its groups are kept as those of `Group`."""
+
+    keys: tuple[tuple[str, str], ...]
+    aggregates: tuple[tuple[str, str], ...]
+    tallies: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

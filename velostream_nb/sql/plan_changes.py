@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sqlglot import exp
 
 from velostream_nb.core.records import TS
 from velostream_nb.sql.durations import parse_duration_us
-from velostream_nb.sql.plan import Group, Keyed, Node, Project, TopN, Union
+from velostream_nb.sql.plan import Group, GroupChanges, Keyed, Node, Project, Tally, TopN, Union
 from velostream_nb.sql.plan_one_row import one_row_join
 from velostream_nb.sql.scope import named, text
+from velostream_nb.sql.tallied import tallies_of
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
@@ -37,6 +38,13 @@ def warn_unbounded(planner: Planner, what: str, keeps: str) -> None:
     """Tell the user that the operator's state grows with its input, unless 'state.ttl' bounds it."""
     if ttl_us(planner) is None:
         planner.note(f"{what} keeps {keeps} for ever; 'state.ttl' bounds it")
+
+
+class _Groups(TypedDict):
+    keys: Pairs
+    aggregates: Pairs
+    tallies: tuple[Tally, ...]
+    ttl_us: int | None
 
 
 def group(
@@ -66,25 +74,22 @@ def group(
         warn_unbounded(planner, "GROUP BY without a window", "every group")
     names = tuple(n for _, n in (*keys, *aggregates))
     key = tuple(n for _, n in keys)
+    groups = _Groups(
+        keys=tuple((text(e), n) for e, n in keys),
+        aggregates=tuple((text(e), n) for e, n in aggregates),
+        tallies=tallies_of([e for e, _ in aggregates]),
+        ttl_us=ttl_us(planner),
+    )
     if not node.changes:
         return Group(
-            inputs=(node,),
-            columns=names,
-            pos=(),
-            time={},
-            changes=True,
-            key=key,
-            keys=tuple((text(e), n) for e, n in keys),
-            aggregates=tuple((text(e), n) for e, n in aggregates),
-            mergeable=mergeable,
-            ttl_us=ttl_us(planner),
+            inputs=(node,), columns=names, pos=(), time={}, changes=True, key=key, mergeable=mergeable, **groups
         )
     items = ", ".join(f"{text(e)} AS {text(named(n))}" for e, n in (*keys, *aggregates))
     by = ", ".join(f"({text(e)})" for e, _ in keys)
     grouped = f" GROUP BY {by}, {KEY}" if keys else ""
     last = f"{KEY}" if keys else f"coalesce(any_value({KEY}), 0) AS {KEY}"
     select = f"{items}, {last}" if items else last
-    return Keyed(
+    return GroupChanges(
         inputs=(node,),
         columns=names,
         pos=(),
@@ -94,7 +99,7 @@ def group(
         by=(tuple(text(e) for e, _ in keys),),
         sql=f"SELECT {select} FROM __in0 AS __in{grouped}",
         what=f"group by {', '.join(text(e) for e, _ in keys) or '()'}",
-        ttl_us=ttl_us(planner),
+        **groups,
     )
 
 

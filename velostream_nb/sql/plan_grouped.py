@@ -15,12 +15,14 @@ from velostream_nb.sql.plan import (
     Node,
     SessionAggregate,
     SessionChanges,
+    Tally,
     Window,
     WindowAggregate,
     WindowChanges,
 )
 from velostream_nb.sql.plan_window import WINDOW_COLUMNS, Session
 from velostream_nb.sql.scope import is_column, text
+from velostream_nb.sql.tallied import tallies_of
 
 if TYPE_CHECKING:
     from velostream_nb.sql.planner import Items, Planner
@@ -52,6 +54,7 @@ class _Common(TypedDict):
     mergeable: bool
     sets: tuple[tuple[str, ...], ...]
     groupings: tuple[tuple[str, tuple[str, ...]], ...]
+    tallies: tuple[Tally, ...]
 
 
 class _Changelog(TypedDict):
@@ -102,6 +105,7 @@ def _common(node: Node, groups: Groups) -> _Common:
         mergeable=groups.mergeable,
         sets=tuple(tuple(s) for s in groups.sets or ()),
         groupings=tuple(groups.groupings),
+        tallies=tallies_of([e for e, _ in groups.aggregates]),
     )
 
 
