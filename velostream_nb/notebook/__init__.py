@@ -14,6 +14,7 @@ from velostream_nb.notebook.default import default
 from velostream_nb.notebook.magics import VeloMagics
 from velostream_nb.notebook.market import Market, market
 from velostream_nb.notebook.show import job_bundle
+from velostream_nb.notebook.warm import warm_up
 
 if TYPE_CHECKING:
     from velostream_nb.jobs.session import Session
@@ -27,7 +28,10 @@ def session() -> Session:
 
 
 def load_ipython_extension(ip: Any) -> None:
-    """Register magics, completion and the live card of jobs. Loading twice does no harm."""
+    """Register magics, completion and the live card of jobs. Loading twice does no harm.
+
+    The engine is imported in a thread meanwhile (`warm_up`), so that the first cell need not wait for it.
+    """
     unload_magics(ip)
     ip.register_magics(VeloMagics(ip, default))
     install_completion(ip, default.peek)
@@ -35,6 +39,7 @@ def load_ipython_extension(ip: Any) -> None:
     # before the session's own finalizer: the pump must not look at a session that is going away
     atexit.unregister(default.close)
     atexit.register(default.close)
+    warm_up()
 
 
 def unload_ipython_extension(ip: Any) -> None:
