@@ -88,6 +88,8 @@ class _Aggregation:
         self.aliases = aliases | set(WINDOW_COLUMNS)
         self.over = Windowing()
         self.groups = Groups()
+        self.wanted: dict[str, str] = {}
+        """Names of the SELECT's items by their text."""
 
     def build(self, filters: list[exp.Expr], qualify: list[exp.Expr]) -> Block:
         self._group_by()
@@ -100,6 +102,7 @@ class _Aggregation:
             self._refuse_window_columns(bound)
         # window functions may name other items, which are aggregates: they stand for what is computed below
         named_items = [(inlined(e, self.items) if has_window(e) else e, name) for e, name in self.items]
+        self.wanted = {text(e): name for e, name in reversed(named_items)}
         items = [(self._rewrite(e), name) for e, name in named_items]
         conditions = [self._rewrite(c) for c in conditions]
         qualify = [self._rewrite(inlined(q, self.items)) for q in qualify]
@@ -260,8 +263,16 @@ class _Aggregation:
         for known, name in self.groups.aggregates:
             if text(known) == text(ordered):
                 return name
-        name = f"__a{len(self.groups.aggregates)}"
+        name = self._name(call)
         self.groups.aggregates.append((ordered, name))
+        return name
+
+    def _name(self, call: exp.Expr) -> str:
+        """The alias of a SELECT item that is this aggregate, where nothing else has that name; an internal one else."""
+        name = self.wanted.get(text(call))
+        taken = {*WINDOW_COLUMNS, *(n for _, n in (*self.groups.keys, *self.groups.aggregates)), *self.node.columns}
+        if name is None or name.startswith("__") or name.lower() in {n.lower() for n in taken}:
+            return f"__a{len(self.groups.aggregates)}"
         return name
 
     def _grouping(self, call: exp.Expr) -> exp.Expr:

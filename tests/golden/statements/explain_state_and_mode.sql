@@ -19,8 +19,6 @@ CREATE TABLE limits (trader VARCHAR, most BIGINT, PRIMARY KEY (trader));
 --| {"plan": "     append"}
 --| {"plan": "2. group by symbol: COUNT(*) <- 1"}
 --| {"plan": "     changelog, one row per (symbol); keeps one aggregate state per group (grows with its groups; 'state.ttl' bounds it)"}
---| {"plan": "3. select symbol, __a0 AS n <- 2"}
---| {"plan": "     changelog, one row per (symbol)"}
 --| {"plan": "output: changelog, upserts by (symbol); symbol VARCHAR, n BIGINT"}
 --| {"plan": "watermark: of trades: the newest timestamp of each partition less 2 s, the least counts; a partition silent for 10 s is not waited for"}
 --| {"plan": "note: GROUP BY without a window keeps every group for ever; 'state.ttl' bounds it"}
@@ -29,7 +27,7 @@ CREATE TABLE limits (trader VARCHAR, most BIGINT, PRIMARY KEY (trader));
 --| {"plan": "     append"}
 --| {"plan": "2. tumble 10 s by symbol: COUNT(*) <- 1"}
 --| {"plan": "     append; keeps one aggregate state per slice and key (until the watermark closes them)"}
---| {"plan": "3. select symbol, window_end, __a0 AS n <- 2"}
+--| {"plan": "3. select symbol, window_end, n <- 2"}
 --| {"plan": "     append"}
 --| {"plan": "output: append; symbol VARCHAR, window_end TIMESTAMP, n BIGINT"}
 --| {"plan": "watermark: of trades: the newest timestamp of each partition less 2 s, the least counts; a partition silent for 10 s is not waited for"}
