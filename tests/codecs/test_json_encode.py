@@ -6,8 +6,11 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from velostream_nb.codecs.json import JsonCodec
+from velostream_nb.codecs.json_encode import FEW_ROWS
 from velostream_nb.core.records import FAULT, OP, POS, RAW, TS
 from velostream_nb.core.types import arrow_type
 
@@ -77,6 +80,38 @@ def test_a_record_that_is_no_row_goes_out_as_it_came():
     batch = pa.record_batch({"x": [1, None], FAULT: [None, "bad"], RAW: pa.array([None, b"oops"], pa.binary())})
     assert CODEC.encode(batch).to_pylist() == [b'{"x":1}', b"oops"]
     assert CODEC.encode_lines(batch) == b'{"x":1}\n'
+
+
+VALUES = {
+    "VARCHAR": st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+    | st.sampled_from(['"', "\\", "\x7f", "/"]),
+    "DOUBLE": st.floats() | st.floats(1e-5, 1e11) | st.integers(-(10**11), 10**11).map(float),
+    "FLOAT": st.floats(width=32),
+    "BIGINT": st.integers(-(2**63), 2**63 - 1),
+    "INTEGER": st.integers(-(2**31), 2**31 - 1),
+    "UBIGINT": st.integers(0, 2**64 - 1),
+    "BOOLEAN": st.booleans(),
+    "TIMESTAMP": st.integers(-(10**15), 10**15),
+    "TIMESTAMPTZ": st.integers(-(10**15), 10**15),
+    "DATE": st.dates(),
+    "DECIMAL(12,3)": st.decimals(-(10**6), 10**6, places=3),
+    "BLOB": st.binary(max_size=4),
+    "INTEGER[]": st.lists(st.none() | st.integers(0, 9), max_size=2),
+}
+
+
+@settings(deadline=None)
+@given(st.data(), st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4))
+def test_a_row_is_the_same_bytes_in_a_small_batch_and_in_a_big_one(data, types):
+    rows = data.draw(st.integers(1, 5))
+    columns = {
+        f"c{n}": data.draw(st.lists(st.none() | VALUES[t], min_size=rows, max_size=rows)) for n, t in enumerate(types)
+    }
+    arrays = [pa.array(values, arrow_type(t)) for values, t in zip(columns.values(), types, strict=True)]
+    few = pa.RecordBatch.from_arrays(arrays, names=list(columns))
+    many = pa.concat_batches([few] * (FEW_ROWS + 1))
+    assert CODEC.encode(many).to_pylist() == CODEC.encode(few).to_pylist() * (FEW_ROWS + 1)
+    assert CODEC.encode_lines(many) == CODEC.encode_lines(few) * (FEW_ROWS + 1)
 
 
 def test_shortest_numbers_read_back_the_same():

@@ -74,11 +74,8 @@ def record_blocks(
             if after < 0:
                 continue
             chunk, skipping = chunk[after + 1 :], False
-        held += chunk
-        stop = _last_end(held, quoted) + 1
-        if stop > 0:
-            yield from _checked(held[:stop], quoted, max_record_bytes)
-            held = held[stop:]
+        whole, held = _whole_records(held, chunk, quoted)
+        yield from _checked(whole, quoted, max_record_bytes)
         while len(held) > max_record_bytes:
             # perhaps an endless line, perhaps a quote that never closes: give up its first line and go on after it
             yield _too_big(held, max_record_bytes)
@@ -91,6 +88,18 @@ def record_blocks(
             yield from _checked(held[:stop], quoted, max_record_bytes)
             held = held[stop:]
     yield from _rest(held, quoted, max_record_bytes)
+
+
+def _whole_records(held: bytes, chunk: bytes, quoted: bool) -> tuple[bytes, bytes]:
+    """What is held of a record and what follows it, as whole records and the beginning of the next one."""
+    if quoted:
+        held += chunk
+        stop = _last_end(held, quoted) + 1
+        return held[:stop], held[stop:]
+    stop = chunk.rfind(b"\n") + 1
+    if stop == 0:
+        return b"", held + chunk
+    return b"".join((held, memoryview(chunk)[:stop])), chunk[stop:]
 
 
 def _rest(held: bytes, quoted: bool, max_record_bytes: int) -> Iterator[Block]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.arrow import decode_typed, user_columns
 from velostream_nb.codecs.assemble import assemble, target_of
 from velostream_nb.codecs.infer import Seen, look_at_json, look_at_typed
-from velostream_nb.codecs.json_encode import encode_rows
+from velostream_nb.codecs.json_encode import FEW_ROWS, encode_few, encode_rows
 from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_of
 from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import FAULT, RAW, Decoded, Lines, RecordSet
@@ -57,7 +57,11 @@ class JsonCodec:
         )
 
     def encode(self, batch: pa.RecordBatch) -> pa.BinaryArray:
-        texts = encode_rows(user_columns(batch), end="}").cast(pa.binary())
+        rows = user_columns(batch)
+        if rows.num_rows <= FEW_ROWS:
+            texts = pa.array([text.encode() for text in encode_few(rows, end="}")], pa.binary())
+        else:
+            texts = encode_rows(rows, end="}").cast(pa.binary())
         if batch.schema.get_field_index(FAULT) < 0:
             return texts
         # a record that was never a row goes out as it came in
@@ -65,7 +69,10 @@ class JsonCodec:
 
     def encode_lines(self, batch: pa.RecordBatch) -> bytes:
         """The rows as JSON lines, each with its newline."""
-        lines = encode_rows(user_columns(batch, good_only=True), end="}\n")
+        rows = user_columns(batch, good_only=True)
+        if rows.num_rows <= FEW_ROWS:
+            return "".join(encode_few(rows, end="}\n")).encode()
+        lines = encode_rows(rows, end="}\n")
         if len(lines) == 0:
             return b""
         start, stop = np.frombuffer(lines.buffers()[1], np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
