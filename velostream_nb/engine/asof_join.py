@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,10 +11,17 @@ import pyarrow.compute as pc
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS, no_rows
-from velostream_nb.engine.delta import WM, Account, Delta, Int64s, codes_of, concat, int64s
+from velostream_nb.engine.arrays import whole
+from velostream_nb.engine.bands import Run, Scale, merged, moved, run_of
+from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.join_keys import Numbers, common_type
+from velostream_nb.engine.join_side import Arrived, Bools, Side
 from velostream_nb.engine.node import Operator, hidden_of
 from velostream_nb.sql import plan
+
+_UNUSED_KEYS = 1024
+"""So many numbers of keys that no row has are not worth numbering anew."""
 
 _TRUE = "__true"
 """Hidden column of a table's versions: their event time; `TS` is when they are in force from, later for late ones."""
@@ -41,156 +50,201 @@ class AsofJoin(Operator):
         self.schema = pa.schema([*left_fields, *right_fields, *(left.schema.field(h) for h in hidden)])
         self._keys = (tuple(a for a, _ in node.equal), tuple(b for _, b in node.equal))
         pairs = [(left.schema.field(a), right.schema.field(b)) for a, b in node.equal]
-        self._types = [_common_type(*pair) for pair in pairs]
+        self._numbers = Numbers([_common_type(*pair) for pair in pairs])
         self._pending = no_rows(left.schema)
-        self._right = _versions(no_rows(right.schema)) if node.versions else no_rows(right.schema)
+        self._right = Side.empty(_versions(no_rows(right.schema)).schema if node.versions else right.schema)
 
     def step(self, inputs: list[Delta]) -> Delta:
         left, right = inputs
         waiting = concat([self._pending, left.rows])
-        known, dropped = self._known(right)
-        out, self._pending = self._matched(waiting, known, right.watermark_us)
+        came, dropped = self._came(right)
+        known = self._with(came)
+        out, pending = self._matched(waiting, known, right.watermark_us)
         oldest = left.watermark_us
-        if self._pending.num_rows:
-            oldest = min(oldest, int(int64s(self._pending, TS).min()))
-        self._right = self._still_needed(known, left.watermark_us, oldest, right.watermark_us)
+        if pending.num_rows:
+            oldest = min(oldest, int(int64s(pending, TS).min()))
+        self._right = self._kept(known, left.watermark_us, oldest, right.watermark_us)
+        self._pending = pending
         self.account.drop(left.late, 0)
         self.account.drop(dropped, 1)
         # a row that waits comes at its own time, perhaps after rows at that time with later positions
-        return Delta(out, oldest, many=left.many or self._pending.num_rows > 0)
+        return Delta(out, oldest, many=left.many or pending.num_rows > 0)
 
-    def _known(self, right: Delta) -> tuple[pa.Table, pa.Table | None]:
-        """(right rows, those that came too late to count)."""
+    # -- the right side's rows --------------------------------------------------------------------------------------
+
+    def _came(self, right: Delta) -> tuple[pa.Table, pa.Table | None]:
+        """(new right rows, those that came too late to count)."""
         if not self.node.versions:
-            return concat([self._right, right.rows]), right.late
-        rows = concat([self._right, _versions(right.rows)])
-        if right.late is None:
-            return rows, None
-        return self._with_late(rows, right.late)
+            return right.rows, right.late
+        rows = _versions(right.rows)
+        return (rows, None) if right.late is None else self._with_late(rows, right.late)
 
     def _with_late(self, rows: pa.Table, late: pa.Table) -> tuple[pa.Table, pa.Table]:
         """A version that comes late is in force from the watermark on, unless a newer one is by then.
 
         To drop it would keep the version before it in force for as long as the key does not change again.
         """
-        dropped = late.slice(0, 0)
-        for number in range(late.num_rows):
+        kept, side = self._right.in_use()[0], self._keys[1]
+        parts = [(table, self._numbers.of_rows(table, side)) for table in (kept, rows)]
+        codes = np.concatenate([numbers for _, numbers in parts])
+        true, force = (np.concatenate([int64s(table, name) for table, _ in parts]) for name in (_TRUE, TS))
+        taken, dropped = [rows], [late.slice(0, 0)]
+        for number, code in enumerate(self._numbers.of_rows(late, side).tolist()):
             one = late.slice(number, 1)
-            mark, true = int(int64s(one, WM)[0]), int(int64s(one, TS)[0])
-            codes = codes_of(concat([rows, _versions(one, mark)]), self._keys[1])
-            same = codes[:-1] == codes[-1]
-            newer = same & (int64s(rows, _TRUE) > true) & (int64s(rows, TS) <= mark)
-            if newer.any():
-                dropped = concat([dropped, one])
+            mark, us = int(int64s(one, WM)[0]), int(int64s(one, TS)[0])
+            if ((codes == code) & (true > us) & (force <= mark)).any():
+                dropped.append(one)
             else:
-                rows = concat([rows, _versions(one, mark)])
-        return rows, dropped
+                taken.append(_versions(one, mark))
+                codes, true, force = np.append(codes, code), np.append(true, us), np.append(force, mark)
+        return concat(taken), concat(dropped)
+
+    def _with(self, rows: pa.Table) -> Side:
+        """What is known of the right side: rows of before, and these, each by (key, time, position)."""
+        if not rows.num_rows:
+            return self._right
+        run = run_of(*self._numbers.partitions(rows, self._keys[1]), int64s(rows, TS))
+        if self.node.versions:
+            run = replace(run, marks=(_are_deletes(rows.column(OP))[run.rows],))
+        side = self._right.with_new(Arrived(rows, run), tracked=False)
+        return replace(side, new=self._by_position(side, side.new))
+
+    def _by_position(self, side: Side, run: Run) -> Run:
+        """The same rows with those of equal key and time by position."""
+        ties = np.flatnonzero((run.times[1:] == run.times[:-1]) & (run.codes[1:] == run.codes[:-1]))
+        if not len(ties) or self._behind(side, run.rows[ties + 1], run.rows[ties]).all():
+            return run
+        positions = [int64s(side.rows, name)[run.rows] for name in reversed(self.node.inputs[1].pos)]
+        return run.at(np.lexsort([*positions, run.times, run.codes]))
+
+    def _behind(self, side: Side, rows: Int64s, others: Int64s) -> Bools:
+        """Have rows later positions than others?"""
+        later, same = np.zeros(len(rows), dtype=np.bool_), np.ones(len(rows), dtype=np.bool_)
+        for name in self.node.inputs[1].pos:
+            position = int64s(side.rows, name)
+            later |= same & (position[rows] > position[others])
+            same &= position[rows] == position[others]
+        return later
+
+    def _kept(self, side: Side, left_us: int, oldest_us: int, right_us: int) -> Side:
+        """The rows that are needed still."""
+        if self.node.forward:
+            # a row that waits has no match before the right watermark, or it would not wait
+            least_us = min(left_us + self.node.offset_us, right_us)
+            old, new = (run.only(run.times >= least_us) for run in (side.old, side.new))
+        else:
+            old, new = side.old, self._in_force(side.new, oldest_us)
+        run = self._by_position(side, merged(old, new.keyed()))
+        if not self.node.forward:
+            run = self._in_force(run, oldest_us)
+        if self.node.versions:
+            run = self._alive(run, oldest_us)
+        side = replace(side, old=run, new=Run.none(run.marks)).swept()
+        if len(self._numbers) > _UNUSED_KEYS + 2 * len(side):
+            side = side.renumbered(self._numbers.keep(np.unique(side.old.codes)))
+            side = replace(side, old=self._by_position(side, side.old))
+        return side
+
+    def _in_force(self, run: Run, oldest_us: int) -> Run:
+        """All but what a newer row of its key, at or before the oldest left row to come, replaces."""
+        if oldest_us <= WATERMARK_MIN_US or not len(run):
+            return run
+        keep = np.ones(len(run), dtype=np.bool_)
+        keep[:-1] = (run.codes[1:] != run.codes[:-1]) | ~self._passed(run, oldest_us)[1:]
+        return run.only(keep)
+
+    def _alive(self, run: Run, oldest_us: int) -> Run:
+        """No row in force is as good as a deleted one."""
+        if oldest_us <= WATERMARK_MIN_US or not len(run):
+            return run
+        return run.only(~run.marks[0] | ~self._passed(run, oldest_us))
+
+    def _passed(self, run: Run, oldest_us: int) -> Bools:
+        """Right rows that any left row to come is late enough for."""
+        until_us = oldest_us + self.node.offset_us
+        found: Bools = run.times < until_us if self.node.strict else run.times <= until_us
+        return found
 
     # -- matching ---------------------------------------------------------------------------------------------------
 
-    def _matched(self, left: pa.Table, right: pa.Table, watermark_us: int) -> tuple[pa.Table, pa.Table]:
+    def _matched(self, left: pa.Table, right: Side, watermark_us: int) -> tuple[pa.Table, pa.Table]:
         """(the output of the rows whose match is certain, the rows that wait)."""
         if not left.num_rows:
             return no_rows(self.schema), left
-        if self.node.forward:
+        found = None
+        if watermark_us >= WATERMARK_MAX_US:
+            ready = np.ones(left.num_rows, dtype=np.bool_)
+        elif self.node.forward:
             found = self._search(left, right)
-            ready = self._certain(found, right, watermark_us)
+            ready = found >= 0
+            ready[ready] = right.times(found[ready]) < watermark_us
         else:
             at = int64s(left, TS) + self.node.offset_us
             ready = at <= watermark_us if self.node.strict else at < watermark_us
-        if watermark_us >= WATERMARK_MAX_US:
-            ready = np.ones(left.num_rows, dtype=np.bool_)
         if not ready.any():
             return no_rows(self.schema), left
         pending = left.slice(0, 0)
         if not ready.all():
             pending = left.filter(pa.array(~ready)).combine_chunks()
             left = left.filter(pa.array(ready))
-        index = found[ready] if self.node.forward else self._search(left, right)
-        return self._output(left, right, index), pending
+        found = self._search(left, right) if found is None else found[ready]
+        return self._output(left, right, found), pending
 
-    def _certain(self, found: Int64s, right: pa.Table, watermark_us: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        if not right.num_rows:
-            return np.zeros(len(found), dtype=np.bool_)
-        times = int64s(right, TS)[np.maximum(found, 0)]
-        return (found >= 0) & (times < watermark_us)
-
-    def _search(self, left: pa.Table, right: pa.Table) -> Int64s:
-        """Per left row the index of its right row, -1 when there is none."""
-        if not right.num_rows:
+    def _search(self, left: pa.Table, right: Side) -> Int64s:
+        """Per left row the number of its right row, -1 when there is none."""
+        old, new = right.old, right.new.keyed()
+        if not len(old) and not len(new):
             return np.full(left.num_rows, -1, dtype=np.int64)
-        left_codes, right_codes = self._codes(left, right)
-        order = self._order(right, right_codes)
-        codes, times = right_codes[order], int64s(right, TS)[order]
-        at = int64s(left, TS) + self.node.offset_us
-        found = _nearest(codes, times, left_codes, at, strict=self.node.strict, forward=self.node.forward)
-        found = np.where(found >= 0, order[found], -1)
+        codes = self._numbers.of_rows(left, self._keys[0])
+        at = moved(int64s(left, TS), self.node.offset_us)
+        scale = Scale([at, old.times, new.times], len(self._numbers))
+        wanted = scale.fold(codes, at)
+        first, second = (self._nearest(run, scale, codes, wanted) for run in (old, new))
+        found = self._nearer(right, first, second)
         if self.node.versions:
-            ended = np.asarray(pc.equal(right.column(OP), "delete").to_numpy(), dtype=np.bool_)
-            found = np.where((found >= 0) & ~ended[found], found, -1)
+            there = np.flatnonzero(found >= 0)
+            ended = _are_deletes(right.rows.column(OP).take(pa.array(found[there])))
+            found[there[ended]] = -1
         return found
 
-    def _codes(self, left: pa.Table, right: pa.Table) -> tuple[Int64s, Int64s]:
-        """Key codes shared by both sides; NULL keys get -1 on the left and -2 on the right: they never match."""
-        columns = {}
-        for i, (a, b) in enumerate(self.node.equal):
-            kind = self._types[i]
-            one, other = _exact(left.column(a), kind), _exact(right.column(b), kind)
-            columns[f"k{i}"] = pa.chunked_array([*one.chunks, *other.chunks], type=kind)
-        if not columns:
-            return np.zeros(left.num_rows, np.int64), np.zeros(right.num_rows, np.int64)
-        both = pa.table(columns)
-        codes = codes_of(both, tuple(columns))
-        null = np.zeros(len(codes), dtype=np.bool_)
-        for name in columns:
-            if both.column(name).null_count:
-                null |= np.asarray(both.column(name).is_null().to_numpy(), dtype=np.bool_)
-        own, other_codes = codes[: left.num_rows], codes[left.num_rows :]
-        return np.where(null[: left.num_rows], -1, own), np.where(null[left.num_rows :], -2, other_codes)
+    def _nearest(self, run: Run, scale: Scale, codes: Int64s, wanted: Int64s) -> Int64s:
+        forward, strict = self.node.forward, self.node.strict
+        found = np.full(len(codes), -1, dtype=np.int64)
+        if not len(run):
+            return found
+        within = scale.fold(run.codes, run.times)
+        places = np.searchsorted(within, wanted, side="right" if strict == forward else "left") - (not forward)
+        there = np.flatnonzero((codes >= 0) & (places >= 0) & (places < len(run)))
+        there = there[run.codes[places[there]] == codes[there]]
+        found[there] = run.rows[places[there]]
+        return found
 
-    def _order(self, rows: pa.Table, codes: Int64s) -> Int64s:
-        keys = [int64s(rows, name) for name in (TS, *self.node.inputs[1].pos)]
-        return np.lexsort((*keys[::-1], codes))
+    def _nearer(self, side: Side, rows: Int64s, others: Int64s) -> Int64s:
+        """Of two right rows for each left row, an old and a new one, the one to take; -1 stands for none."""
+        old, new = side.old.times, side.new.times
+        if len(old) and len(new) and old.max() < new.min():
+            return np.where(rows >= 0, rows, others) if self.node.forward else np.where(others >= 0, others, rows)
+        found = np.where(rows >= 0, rows, others)
+        both = np.flatnonzero((rows >= 0) & (others >= 0))
+        if len(both):
+            one, other = rows[both], others[both]
+            times = side.times(one), side.times(other)
+            later = times[1] > times[0]
+            ties = np.flatnonzero(times[1] == times[0])
+            later[ties] = self._behind(side, other[ties], one[ties])
+            taken = ~later if self.node.forward else later
+            found[both[taken]] = other[taken]
+        return found
 
-    def _output(self, left: pa.Table, right: pa.Table, index: Int64s) -> pa.Table:
-        hit = index >= 0
-        if not self.node.outer:
-            left, index, hit = left.filter(pa.array(hit)), index[hit], hit[hit]
-        indices = pa.array(np.where(hit, index, 0), mask=~hit)
+    def _output(self, left: pa.Table, right: Side, rows: Int64s) -> pa.Table:
+        hit = rows >= 0
+        if not self.node.outer and not hit.all():
+            left, rows, hit = left.filter(pa.array(hit)), rows[hit], hit[hit]
+        indices = pa.array(np.where(hit, rows, 0), mask=None if hit.all() else ~hit)
         columns = [left.column(c) for c, _ in self.node.left_columns]
-        columns += [right.column(c).take(indices) for c, _ in self.node.right_columns]
+        columns += [whole(right.rows.column(c)).take(indices) for c, _ in self.node.right_columns]
         columns += [left.column(h) for h in hidden_of(self.node)]
         return pa.table(columns, schema=self.schema)
-
-    # -- what the right side keeps ------------------------------------------------------------------------------------
-
-    def _still_needed(self, rows: pa.Table, left_us: int, oldest_us: int, right_us: int) -> pa.Table:
-        offset = self.node.offset_us
-        if not rows.num_rows:
-            return rows
-        if self.node.forward:
-            # a row that waits has no match before the right watermark, or it would not wait
-            keep = int64s(rows, TS) >= min(left_us + offset, right_us)
-        elif oldest_us <= WATERMARK_MIN_US:
-            return rows
-        else:
-            keep = self._in_force(rows, oldest_us + offset)
-        return rows if keep.all() else rows.filter(pa.array(keep)).combine_chunks()
-
-    def _in_force(self, rows: pa.Table, oldest_us: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """All but what a newer row of its key, at or before the oldest left row to come, replaces."""
-        codes = codes_of(rows, self._keys[1])
-        order = self._order(rows, codes)
-        ts = int64s(rows, TS)[order]
-        passed = ts < oldest_us if self.node.strict else ts <= oldest_us
-        replaced = np.zeros(len(order), dtype=np.bool_)
-        replaced[:-1] = (codes[order][1:] == codes[order][:-1]) & passed[1:]
-        if self.node.versions:  # no row in force is as good as a deleted one
-            ended = np.asarray(pc.equal(rows.column(OP), "delete").to_numpy(), dtype=np.bool_)[order]
-            replaced |= ended & passed
-        keep = np.ones(rows.num_rows, dtype=np.bool_)
-        keep[order[replaced]] = False
-        return keep
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -211,10 +265,20 @@ class AsofJoin(Operator):
         )
 
     def tables(self) -> dict[str, pa.Table]:
-        return {"pending": self._pending, "right": self._right}
+        return {"pending": self._pending, "right": self._right.in_use()[0]}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
-        self._pending, self._right = tables["pending"], tables["right"]
+        self._pending = tables["pending"]
+        self._right = Side.empty(tables["right"].schema)
+        self._right = self._with(tables["right"]).started()
+
+    def state_size(self) -> tuple[int, int]:
+        rows, size = self._right.size()
+        return rows + self._pending.num_rows, size + self._pending.nbytes + self._numbers.nbytes
+
+
+def _are_deletes(ops: pa.ChunkedArray) -> Bools:
+    return np.asarray(pc.equal(ops, "delete").to_numpy(), dtype=np.bool_)
 
 
 def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:
@@ -226,52 +290,16 @@ def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:
     return rows.append_column(pa.field(_TRUE, pa.int64()), true)
 
 
-def _nearest(codes: Int64s, times: Int64s, wanted: Int64s, at: Int64s, *, strict: bool, forward: bool) -> Int64s:
-    """Per wanted (code, time) the last index of that code at or before the time (`forward`: the first at or after it).
-
-    -1 when there is none. `codes`, `times` are sorted by (code, time), and are folded into one int64 so that one binary
-    search does.
-    """
-    ranks, dense = np.unique(codes, return_inverse=True)
-    place = np.searchsorted(ranks, wanted)
-    known = (place < len(ranks)) & (ranks[np.minimum(place, len(ranks) - 1)] == wanted)
-    base = min(int(times.min()), int(at.min()))
-    span = max(int(times.max()), int(at.max())) - base + 2
-    if span > (1 << 62) // (len(ranks) + 1):  # times too far apart to fold: their ranks do as well
-        distinct = np.unique(np.r_[times, at])
-        times, at = np.searchsorted(distinct, times), np.searchsorted(distinct, at)
-        base, span = 0, len(distinct) + 1
-    folded = dense.astype(np.int64) * span + (times - base)
-    target = place.astype(np.int64) * span + (at - base)
-    after = np.searchsorted(folded, target, side="right" if strict == forward else "left")
-    index = after if forward else after - 1
-    same = known & (index >= 0) & (index < len(codes))
-    same[same] = dense[index[same]] == place[same]
-    return np.where(same, index, -1).astype(np.int64)
-
-
-def _exact(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """The column as the type in which both sides are compared; -0.0 is 0.0."""
-    column = column.cast(kind)
-    return pc.add(column, pa.scalar(0.0, kind)) if pa.types.is_floating(kind) else column
-
-
 def _common_type(left: pa.Field, right: pa.Field) -> pa.DataType:
     """The type in which two key columns are compared without loss; BindError when there is none."""
-    one, other = left.type, right.type
-    if pa.types.is_nested(one) or pa.types.is_nested(other):
-        raise BindError(
-            f"a join for the row in force cannot compare {left.name} ({one}) with {right.name} ({other})",
-            hint="compare their parts, or CAST both to VARCHAR in ON",
-        )
-    if one == other:
-        return one
-    if all(pa.types.is_integer(t) for t in (one, other)):
-        unsigned = any(pa.types.is_uint64(t) for t in (one, other))
-        return pa.decimal128(38, 0) if unsigned else pa.int64()
-    if all(pa.types.is_integer(t) or pa.types.is_decimal(t) for t in (one, other)):  # a sum of integers is HUGEINT
-        return pa.decimal128(38, max(t.scale for t in (one, other) if pa.types.is_decimal(t)))
+    found = common_type(left.type, right.type)
+    if found is not None:
+        return found
+    nested = pa.types.is_nested(left.type) or pa.types.is_nested(right.type)
+    what = "cannot compare" if nested else "compares"
     raise BindError(
-        f"a join for the row in force compares {left.name} ({one}) with {right.name} ({other})",
-        hint="give both the same type with CAST in ON",
+        f"a join for the row in force {what} {left.name} ({left.type}) with {right.name} ({right.type})",
+        hint="compare their parts, or CAST both to VARCHAR in ON"
+        if nested
+        else "give both the same type with CAST in ON",
     )

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, no_rows
-from velostream_nb.engine.delta import Account, Delta, concat, int64s
-from velostream_nb.engine.duck import Duck, Feed, Statement, quote
+from velostream_nb.engine.delta import Account, Delta, Int64s, concat
+from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.join_band import Banded, band_of
+from velostream_nb.engine.join_query import Queried
+from velostream_nb.engine.join_side import Side
 from velostream_nb.engine.node import Operator, hidden_of, shown
 from velostream_nb.sql import plan
-
-_BUCKETED_PAIRS = 200_000
-"""Above so many candidate pairs the time bound is turned into an equality of time buckets, which DuckDB hashes."""
-
-_ROW = "__row"
-"""Hidden column of the feeds of joins that ask whether a row has a match: its number, old rows before new ones."""
 
 _MATCHED = "__matched"
 """Hidden column of a snapshot: has the row had a match?"""
@@ -32,39 +25,6 @@ _KEEPS = {
     "anti": (True, False),
 }
 """Per kind: does it matter whether a left row, a right row, has a match?"""
-
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(slots=True)
-class _Side:
-    """The rows of one input that a row still to come on the other may reach.
-
-    Attributes:
-        tracked: whether rows have had a match matters; `matched` says so, and is empty otherwise.
-    """
-
-    rows: pa.Table
-    tracked: bool
-    matched: Bools
-
-    def with_new(self, rows: pa.Table) -> _Side:
-        fresh = np.zeros(rows.num_rows if self.tracked else 0, dtype=np.bool_)
-        return _Side(concat([self.rows, rows]), self.tracked, np.r_[self.matched, fresh])
-
-    def split(self, keep: Bools) -> tuple[_Side, pa.Table]:
-        """(the rows to keep, the others that have had no match)."""
-        gone = self.rows.slice(0, 0)
-        if keep.all():
-            return self, gone
-        if self.tracked:
-            gone = self.rows.filter(pa.array(~keep & ~self.matched))
-        matched = self.matched[keep] if self.tracked else self.matched
-        return _Side(self.rows.filter(pa.array(keep)).combine_chunks(), self.tracked, matched), gone
-
-    def oldest_unmatched_us(self) -> int | None:
-        waiting = int64s(self.rows, TS)[~self.matched] if self.tracked else np.empty(0, dtype=np.int64)
-        return int(waiting.min()) if len(waiting) else None
 
 
 class IntervalJoin(Operator):
@@ -80,132 +40,107 @@ class IntervalJoin(Operator):
 
     def __init__(self, node: plan.IntervalJoin, duck: Duck, account: Account, left: Operator, right: Operator) -> None:
         super().__init__(node, duck, account)
-        self._width_us = max(1, node.high_us - node.low_us)
-        tracked = _KEEPS.get(node.kind, (False, False))
-        self._numbered = any(tracked)
+        self._tracked = _KEEPS.get(node.kind, (False, False))
         self._whole_rows = node.kind not in ("semi", "anti")
-        row = [pa.field(_ROW, pa.int64())] if self._numbered else []
-        schemas = [pa.schema([*upstream.schema, *row]) for upstream in (left, right)]
-        self._feeds = tuple(duck.feed(schemas[side]) for side in (0, 0, 1, 1))
-        self._statements = self._prepared()
-        self.schema = self._output_schema(left.schema)
-        nothing = np.zeros(0, dtype=np.bool_)
-        self._left = _Side(no_rows(left.schema), tracked[0], nothing)
-        self._right = _Side(no_rows(right.schema), tracked[1], nothing)
+        self._schemas = left.schema, right.schema
+        band = band_of(node, *self._schemas)
+        self._matches: Banded | Queried
+        if band is None:
+            self._matches = Queried(node, duck, *self._schemas)
+        else:
+            self._matches = Banded(node, duck, *self._schemas, band)
+        self.schema = self._output_schema()
+        self._left, self._right = Side.empty(left.schema), Side.empty(right.schema)
 
-    # -- SQL --------------------------------------------------------------------------------------------------------
-
-    def _prepared(self) -> tuple[Statement, Statement]:
-        left_new, left_old, right_all, right_new = self._feeds
-        plain, bucketed = (
-            f"{self._pairs(left_new, right_all, buckets)} UNION ALL {self._pairs(left_old, right_new, buckets)}"
-            for buckets in (False, True)
-        )
-        return self.duck.prepare(plain), self.duck.prepare(bucketed)
-
-    def _pairs(self, left: Feed, right: Feed, bucketed: bool) -> str:
-        node = self.node
-        on = node.condition or "TRUE"
-        left_sql, right_sql = self._side(left, node.left_columns), self._side(right, node.right_columns)
-        if bucketed:
-            first, last = self._bucket(f"{TS} - {node.high_us}"), self._bucket(f"{TS} - {node.low_us}")
-            left_sql = f"(SELECT *, unnest(range({first}, {last} + 1)) AS __bucket FROM {left_sql})"
-            right_sql = f"(SELECT *, {self._bucket(TS)} AS __bucket FROM {right_sql})"
-            on += " AND __l.__bucket = __r.__bucket"
-        word = "JOIN" if self._whole_rows else "SEMI JOIN"
-        return f"SELECT {self._selected()} FROM {left_sql} AS __l {word} {right_sql} AS __r ON {on}"
-
-    def _selected(self) -> str:
-        node = self.node
+    def _output_schema(self) -> pa.Schema:
+        node, (left, right) = self.node, self._schemas
         if not self._whole_rows:
-            return f"__l.{_ROW}"
-        left_pos, right_pos = node.inputs[0].pos, node.inputs[1].pos
-        own = [*(quote(o) for _, o in node.left_columns), *(quote(o) for _, o in node.right_columns)]
-        positions = [f"__l.{quote(p)} AS {quote(o)}" for p, o in zip(left_pos, node.pos, strict=False)]
-        behind = node.pos[len(left_pos) :]
-        positions += [f"__r.{quote(p)} AS {quote(o)}" for p, o in zip(right_pos, behind, strict=True)]
-        rows = [f"__l.{_ROW} AS __lrow", f"__r.{_ROW} AS __rrow"] if self._numbered else []
-        return ", ".join([*own, f"greatest(__l.{TS}, __r.{TS}) AS {TS}", *positions, *rows])
-
-    def _bucket(self, time: str) -> str:
-        return f"(({time}) // {self._width_us})"
-
-    def _side(self, feed: Feed, columns: tuple[tuple[str, str], ...]) -> str:
-        renamed = "".join(f"{quote(c)} AS {quote(o)}, " for c, o in columns)
-        own = {c for c, _ in columns}
-        rest = ", ".join(quote(n) for n in feed.schema.names if n not in own)
-        return f"(SELECT {renamed}{rest} FROM {feed.name})"
-
-    def _output_schema(self, left: pa.Schema) -> pa.Schema:
-        if not self._whole_rows:
-            fields = [left.field(c).with_name(o) for c, o in self.node.left_columns]
-            return pa.schema([*fields, *(left.field(h) for h in hidden_of(self.node))])
-        found = self.duck.schema_of(self._statements[0].sql)
-        return pa.schema(list(found)[:-2]) if self._numbered else found
+            fields = [left.field(c).with_name(o) for c, o in node.left_columns]
+            return pa.schema([*fields, *(left.field(h) for h in hidden_of(node))])
+        fields = [pa.field(o, left.field(c).type) for c, o in node.left_columns]
+        fields += [pa.field(o, right.field(c).type) for c, o in node.right_columns]
+        return pa.schema([*fields, *(pa.field(h, pa.int64()) for h in hidden_of(node))])
 
     # -- ticks ------------------------------------------------------------------------------------------------------
 
     def step(self, inputs: list[Delta]) -> Delta:
-        new = inputs[0].rows, inputs[1].rows
-        left, right = self._left.with_new(new[0]), self._right.with_new(new[1])
-        parts = [self._joined(left, right, new)] if new[0].num_rows or new[1].num_rows else []
-        node = self.node
-        watermarks = inputs[0].watermark_us, inputs[1].watermark_us
-        keep = _within(left.rows, watermarks[1], node.low_us)
-        if not self._whole_rows:  # one match is enough: nothing is left to find out
-            keep &= ~left.matched
-        left, lone_left = left.split(keep)
-        right, lone_right = right.split(_within(right.rows, watermarks[0], -node.high_us))
-        if node.kind != "semi" and lone_left.num_rows:
-            parts.append(self._alone(lone_left, 0))
-        if lone_right.num_rows:
-            parts.append(self._alone(lone_right, 1))
-        self._left, self._right = left, right
+        left, right, parts = self._left, self._right, []
+        if inputs[0].rows.num_rows or inputs[1].rows.num_rows:
+            arrived = self._matches.arrived((inputs[0].rows, inputs[1].rows))
+            left = left.with_new(arrived[0], tracked=self._tracked[0])
+            right = right.with_new(arrived[1], tracked=self._tracked[1])
+            left, right, found = self._joined(left, right)
+            parts.append(found)
+        node, watermarks = self.node, (inputs[0].watermark_us, inputs[1].watermark_us)
+        left, lone_left = left.settled(watermarks[1] + node.low_us, once=not self._whole_rows)
+        right, lone_right = right.settled(watermarks[0] - node.high_us, once=False)
+        if node.kind != "semi" and len(lone_left):
+            parts.append(self._alone(left, lone_left, 0))
+        if len(lone_right):
+            parts.append(self._alone(right, lone_right, 1))
+        self._left, self._right = self._matches.tidied(left, right)
         for side, delta in enumerate(inputs):
             self.account.drop(delta.late, side)
         return Delta(concat([no_rows(self.schema), *parts]), self._watermark(watermarks), many=True)
 
     def _watermark(self, watermarks: tuple[int, int]) -> int:
         """Pairs to come are at both watermarks or after them; rows that wait for a match may come at their own time."""
-        waiting = [us for side in (self._left, self._right) if (us := side.oldest_unmatched_us()) is not None]
+        waiting = [us for side in (self._left, self._right) if (us := side.oldest_unfound_us()) is not None]
         return min(*(watermarks if self._whole_rows else watermarks[:1]), *waiting, watermarks[0])
 
-    def _joined(self, left: _Side, right: _Side, new: tuple[pa.Table, pa.Table]) -> pa.Table:
-        """The pairs that a new row makes; marks both sides' rows as matched. SEMI: the left rows matched first now."""
-        old = left.rows.num_rows - new[0].num_rows, right.rows.num_rows - new[1].num_rows
-        tables = (new[0], self._left.rows, right.rows, new[1])
-        starts = (old[0], 0, 0, old[1])
-        for feed, table, start in zip(self._feeds, tables, starts, strict=True):
-            feed.rows = _numbered(table, start) if self._numbered else table
-        pairs = new[0].num_rows * right.rows.num_rows + old[0] * new[1].num_rows
-        found = self._statements[pairs > _BUCKETED_PAIRS].rows()
-        if not self._numbered:
-            return found
-        if not self._whole_rows:
-            before = left.matched.copy()
-            left.matched[int64s(found, _ROW)] = True
-            fresh = left.rows.filter(pa.array(left.matched & ~before))
-            return self._alone(fresh, 0) if self.node.kind == "semi" else no_rows(self.schema)
-        for side, name in ((left, "__lrow"), (right, "__rrow")):
-            if side.tracked:
-                side.matched[int64s(found, name)] = True
-        return found.drop_columns(["__lrow", "__rrow"])
+    def _joined(self, left: Side, right: Side) -> tuple[Side, Side, pa.Table]:
+        """(the sides with what has had a match, the pairs that a new row makes).
 
-    def _alone(self, rows: pa.Table, side: int) -> pa.Table:
+        Of a semi join, instead of pairs, the left rows that have had their first match now.
+        """
+        rows = self._matches.pairs(left, right) if len(left) and len(right) else None
+        if rows is None or not len(rows[0]):
+            return left, right, no_rows(self.schema)
+        if not self._whole_rows:
+            after = left.with_found(rows[0])
+            fresh = np.flatnonzero(after.found & ~left.found)
+            found = self._alone(left, fresh, 0) if self.node.kind == "semi" else no_rows(self.schema)
+            return after, right, found
+        found = self._paired(left, right, *rows)
+        if self._tracked[0]:
+            left = left.with_found(rows[0])
+        if self._tracked[1]:
+            right = right.with_found(rows[1])
+        return left, right, found
+
+    def _paired(self, left: Side, right: Side, left_rows: Int64s, right_rows: Int64s) -> pa.Table:
+        """Pairs of rows as output, by event time."""
+        node = self.node
+        times = np.maximum(left.times(left_rows), right.times(right_rows))
+        order = np.argsort(times, kind="stable")
+        arrays = []
+        for side, rows, columns, upstream in (
+            (left, left_rows, node.left_columns, node.inputs[0]),
+            (right, right_rows, node.right_columns, node.inputs[1]),
+        ):
+            chosen = side.rows.select([*(c for c, _ in columns), *upstream.pos])
+            arrays.append(chosen.take(pa.array(rows[order])).columns)
+        own, other = arrays
+        ends = len(node.left_columns), len(node.right_columns)
+        ordered = [*own[: ends[0]], *other[: ends[1]], pa.array(times[order]), *own[ends[0] :], *other[ends[1] :]]
+        return pa.Table.from_arrays(ordered, schema=self.schema)
+
+    def _alone(self, side: Side, rows: Int64s, number: int) -> pa.Table:
         """Rows of one side as output: NULLs for the other side's columns, -1 for its positions."""
         node = self.node
-        columns = node.left_columns if side == 0 else node.right_columns
+        columns = node.left_columns if number == 0 else node.right_columns
         own = {o: c for c, o in columns} | {TS: TS}
         before = len(node.inputs[0].pos)
-        own |= dict(zip(node.pos[:before] if side == 0 else node.pos[before:], node.inputs[side].pos, strict=True))
+        own |= dict(zip(node.pos[:before] if number == 0 else node.pos[before:], node.inputs[number].pos, strict=True))
+        found = side.rows.take(pa.array(rows))
         arrays = []
         for field in self.schema:
             if field.name in own:
-                arrays.append(rows.column(own[field.name]).cast(field.type))
+                arrays.append(found.column(own[field.name]))
             elif field.name in node.pos:
-                arrays.append(pa.array(np.full(rows.num_rows, -1, dtype=np.int64)))
+                arrays.append(pa.array(np.full(len(rows), -1, dtype=np.int64)))
             else:
-                arrays.append(pa.nulls(rows.num_rows, field.type))
+                arrays.append(pa.nulls(len(rows), field.type))
         return pa.table(arrays, schema=self.schema)
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -222,28 +157,28 @@ class IntervalJoin(Operator):
 
     def tables(self) -> dict[str, pa.Table]:
         found = {}
-        for name, side in (("left", self._left), ("right", self._right)):
-            found[name] = side.rows.append_column(_MATCHED, pa.array(side.matched)) if side.tracked else side.rows
+        for name, side, tracked in zip(("left", "right"), (self._left, self._right), self._tracked, strict=True):
+            rows, matched = side.in_use()
+            found[name] = rows.append_column(_MATCHED, pa.array(matched)) if tracked else rows
         return found
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
-        for side, table in ((self._left, tables["left"]), (self._right, tables["right"])):
-            if side.tracked:
-                side.matched = np.array(table.column(_MATCHED).to_numpy(), dtype=np.bool_)
-                table = table.drop_columns([_MATCHED])
-            side.rows = table
+        matched = [
+            np.flatnonzero(tables[name].column(_MATCHED).to_numpy()) if tracked else None
+            for name, tracked in zip(("left", "right"), self._tracked, strict=True)
+        ]
+        rows = [tables[n].select(schema.names) for n, schema in zip(("left", "right"), self._schemas, strict=True)]
+        arrived = self._matches.arrived((rows[0], rows[1]))
+        sides = []
+        for schema, came, tracked, found in zip(self._schemas, arrived, self._tracked, matched, strict=True):
+            side = Side.empty(schema).with_new(came, tracked=tracked)
+            sides.append((side.with_found(found) if found is not None and len(found) else side).started())
+        self._left, self._right = sides
+
+    def state_size(self) -> tuple[int, int]:
+        sizes = [side.size() for side in (self._left, self._right)]
+        return sum(rows for rows, _ in sizes), sum(size for _, size in sizes) + self._matches.nbytes
 
 
 def _past(us: int) -> str:
     return "past" if us == 0 else f"{us / 1e6:g} s past" if us > 0 else f"{-us / 1e6:g} s before"
-
-
-def _numbered(rows: pa.Table, start: int) -> pa.Table:
-    return rows.append_column(_ROW, pa.array(np.arange(start, start + rows.num_rows, dtype=np.int64)))
-
-
-def _within(rows: pa.Table, watermark_us: int, reach_us: int) -> Bools:
-    """The rows that the other side may still reach: ``TS >= watermark + reach``."""
-    if watermark_us <= WATERMARK_MIN_US or not rows.num_rows:
-        return np.ones(rows.num_rows, dtype=np.bool_)
-    return int64s(rows, TS) >= watermark_us + reach_us

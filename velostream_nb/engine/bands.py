@@ -1,0 +1,231 @@
+"""Pairs of rows with equal keys whose event times are near.
+
+Rows stand by (key number, event time), so what a row may meet stands in one run of places. Where most rows have
+neighbours, all of them are compared with the next row, then with the one after it, and so on: none is looked up. Where
+few rows meet many, binary searches find where the runs begin and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velostream_nb.engine.arrays import ranges
+from velostream_nb.engine.codes import Parted
+from velostream_nb.engine.delta import Int64s
+
+Pairs = tuple[Int64s, Int64s]
+Mark = npt.NDArray[Any]
+"""Numbers of equal values, integers that sort as values do, or doubles."""
+
+_PAIRS_AT_ONCE = 1 << 13
+"""Candidates are made so many at a time: what is computed of them stays in the processor's cache."""
+_MERGED = 7
+"""A binary search costs as much as passing so many numbers."""
+_SPARSE = 16
+"""To make a pair costs as much as comparing so many rows with their neighbours."""
+_SMALL = 1 << 8
+"""So few rows are sorted sooner than looked up."""
+_FOLDED = 1 << 62
+_FURTHEST = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows by (code, time).
+
+    Attributes:
+        rows: their numbers in the table they come from.
+        codes: the numbers of their keys; rows with a negative one match nothing, and stand first.
+        marks: what else they are compared by.
+    """
+
+    rows: Int64s
+    codes: Int64s
+    times: Int64s
+    marks: tuple[Mark, ...] = ()
+
+    @classmethod
+    def none(cls, marks: tuple[Mark, ...] = ()) -> Run:
+        """No rows, with marks such as these."""
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing, tuple(mark[:0] for mark in marks))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, places: Int64s | npt.NDArray[np.bool_]) -> Run:
+        """Some of the rows, in this order."""
+        marks = tuple(mark[places] for mark in self.marks)
+        return Run(self.rows[places], self.codes[places], self.times[places], marks)
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> Run:
+        """Those of the mask."""
+        return self if mask.all() else self.at(mask)
+
+    def sorted(self) -> Run:
+        """The same rows, which stand in any order; those of equal code and time keep theirs."""
+        return self.at(np.lexsort((self.times, self.codes)))
+
+    def keyed(self) -> Run:
+        """Without those that match nothing."""
+        if not len(self) or self.codes[0] >= 0:
+            return self
+        first = int(np.searchsorted(self.codes, 0))
+        marks = tuple(mark[first:] for mark in self.marks)
+        return Run(self.rows[first:], self.codes[first:], self.times[first:], marks)
+
+    def behind(self, count: int) -> Run:
+        """The same rows when so many others stand before them."""
+        return replace(self, rows=self.rows + count) if count else self
+
+
+class Scale:
+    """Folds (code, time) into one int64 that sorts the same way.
+
+    Args:
+        times: all the event times of rows that will be folded.
+        codes: codes are below this.
+        reach_us: how far apart the times of pairs may be.
+
+    Attributes:
+        even: numbers of one code are as far apart as their times, and those of two codes further than `reach_us`.
+    """
+
+    def __init__(self, times: Sequence[Int64s], codes: int, reach_us: int = 0) -> None:
+        full = [t for t in times if len(t)]
+        least = min((int(t.min()) for t in full), default=0)
+        most = max((int(t.max()) for t in full), default=0)
+        self._least, self._span = least, most - least + 2 + reach_us
+        self.even = self._span <= _FOLDED // (codes + 1) and max(-least, most + reach_us) < _FOLDED
+        if not self.even:  # so far apart, their ranks do as well
+            self._distinct = np.unique(np.concatenate(full))
+            self._span = len(self._distinct) + 1
+
+    def fold(self, codes: Int64s, times: Int64s) -> Int64s:
+        """One number a row; a time that no row has is put between the others."""
+        if not self.even:
+            return codes * self._span + np.searchsorted(self._distinct, times)
+        places = np.clip(times, self._least, self._least + self._span - 1)
+        places -= self._least
+        places += codes * self._span
+        return places
+
+
+# -- many rows that meet a few ----------------------------------------------------------------------------------------
+
+
+def neighbours(folded: Int64s, reach: int, differing: Sequence[Mark]) -> Iterator[Pairs]:
+    """Places i < j of numbers that are sorted, at most `reach` apart, and differ in each of the other arrays."""
+    count = len(folded)
+    for distance in range(1, count):
+        near = folded[distance:] - folded[:-distance] <= reach
+        alive = np.count_nonzero(near)
+        if not alive:
+            return
+        if alive * _SPARSE < count and count > _PAIRS_AT_ONCE:
+            yield from _crowded(folded, reach, np.flatnonzero(near), distance, differing)
+            return
+        for values in differing:
+            near &= values[distance:] != values[:-distance]
+        first = np.flatnonzero(near)
+        if len(first):
+            yield first, first + distance
+
+
+def _crowded(folded: Int64s, reach: int, first: Int64s, distance: int, differing: Sequence[Mark]) -> Iterator[Pairs]:
+    """The same for the rows `first`, which have more neighbours than most, from a distance on."""
+    sizes = np.searchsorted(folded, folded[first] + reach, side="right") - first - distance
+    for one, other in _expanded(first, first + distance, sizes):
+        for values in differing:
+            apart = np.flatnonzero(values[one] != values[other])
+            one, other = one[apart], other[apart]
+        yield one, other
+
+
+# -- a few rows that meet many ----------------------------------------------------------------------------------------
+
+
+def candidates(probe: Run, target: Run, scale: Scale, low_us: int, high_us: int) -> Iterator[Pairs]:
+    """Places in both runs: equal codes, and ``low_us <= target's time - probe's time <= high_us``."""
+    within = scale.fold(target.codes, target.times)
+    first = _places(within, scale.fold(probe.codes, moved(probe.times, low_us)))
+    sizes = _places(within, scale.fold(probe.codes, moved(probe.times, high_us + 1))) - first
+    yield from _expanded(np.arange(len(probe)), first, sizes)
+
+
+def _expanded(probe: Int64s, first: Int64s, sizes: Int64s) -> Iterator[Pairs]:
+    """Each of `probe` with ``first, first + 1, …``, so many as `sizes` says."""
+    hits = np.flatnonzero(sizes)
+    probe, first, sizes = probe[hits], first[hits], sizes[hits]
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(_PAIRS_AT_ONCE, total, _PAIRS_AT_ONCE), side="right")
+    start = 0
+    for stop in (*np.unique(cuts).tolist(), len(hits)):
+        if stop > start:
+            some = sizes[start:stop]
+            yield np.repeat(probe[start:stop], some), ranges(first[start:stop], some)
+        start = stop
+
+
+def _places(within: Int64s, wanted: Int64s) -> Int64s:
+    """``np.searchsorted`` for numbers that are sorted too."""
+    count = len(wanted)
+    if len(within) > _MERGED * count:
+        return np.searchsorted(within, wanted)
+    order = np.argsort(np.concatenate((wanted, within)), kind="stable")  # of two sorted runs: one pass
+    return np.flatnonzero(order < count) - np.arange(count)
+
+
+def moved(times: Int64s, by_us: int) -> Int64s:
+    """Times moved by so much; as far as they go."""
+    if by_us >= 0:
+        return np.minimum(times, _FURTHEST - by_us) + by_us
+    return np.maximum(times, -_FURTHEST - by_us) + by_us
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+def run_of(parts: Parted, codes: Int64s, times: Int64s) -> Run:
+    """The rows of a batch, equal ones as they came.
+
+    Args:
+        codes: of every partition of the batch; several partitions may have a negative one.
+        times: of every row.
+    """
+    by = np.argsort(codes, kind="stable")
+    order, sizes = parts.order, parts.sizes
+    if (by[1:] < by[:-1]).any():
+        order = order[ranges(parts.starts[by], sizes[by])]
+    run = Run(order, np.repeat(codes[by], sizes[by]), times[order])
+    back = run.times[1:] < run.times[:-1]
+    return run.sorted() if (back & (run.codes[1:] == run.codes[:-1])).any() else run
+
+
+def merged(one: Run, other: Run) -> Run:
+    """Both; of equal code and time, the rows of the longer one come first."""
+    if len(one) < len(other):
+        one, other = other, one
+    if not len(other):
+        return one
+    if len(one) < _SMALL:
+        marks = tuple(map(np.concatenate, zip(one.marks, other.marks, strict=True)))
+        both = [np.concatenate(pair) for pair in zip(_numbers(one), _numbers(other), strict=True)]
+        return Run(both[0], both[1], both[2], marks).sorted()
+    scale = Scale([one.times, other.times], int(max(one.codes[-1], other.codes[-1])) + 2)
+    # codes from -1 on
+    within, wanted = (scale.fold(run.codes + 1, run.times) for run in (one, other))
+    places = np.searchsorted(within, wanted, side="right")
+    marks = tuple(np.insert(a, places, b) for a, b in zip(one.marks, other.marks, strict=True))
+    both = [np.insert(a, places, b) for a, b in zip(_numbers(one), _numbers(other), strict=True)]
+    return Run(both[0], both[1], both[2], marks)
+
+
+def _numbers(run: Run) -> tuple[Int64s, Int64s, Int64s]:
+    return run.rows, run.codes, run.times

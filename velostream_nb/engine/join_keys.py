@@ -1,0 +1,183 @@
+"""Keys of joins: the type in which two columns are compared, and numbers for the values of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from velostream_nb.core.identity import combined, identity
+from velostream_nb.engine.arrays import values_of, whole
+from velostream_nb.engine.codes import Parted, parted
+from velostream_nb.engine.delta import Int64s
+from velostream_nb.engine.numbering import KeyNumbering, can_number, first_places
+
+_FEW = 256
+"""So many keys are looked up one by one sooner than all at once."""
+_REMEMBERED = 4096
+_DIGITS = 38
+_LONG_DIGITS = 20
+"""What an integer of 64 bits, signed or not, may have."""
+
+
+def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """The type in which two key columns are compared without loss; None when there is none."""
+    types = pa.types
+    if types.is_nested(one) or types.is_nested(other):
+        return None
+    if one == other:
+        return one
+    if types.is_integer(one) and types.is_integer(other):
+        return pa.decimal128(_DIGITS, 0) if types.is_uint64(one) or types.is_uint64(other) else pa.int64()
+    if all(types.is_integer(t) or types.is_decimal(t) for t in (one, other)):  # a sum of integers is HUGEINT
+        return pa.decimal128(_DIGITS, max(t.scale for t in (one, other) if types.is_decimal(t)))
+    return None
+
+
+def comparable(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """The same, for types of which `identity` finds equal exactly what DuckDB's ``=`` does, whatever the values."""
+    found = common_type(one, other)
+    if found is None or not can_number(found) or pa.types.is_duration(found):
+        return None
+    if found not in (one, other) and pa.types.is_decimal(found):
+        whole_digits = max(_LONG_DIGITS if pa.types.is_integer(t) else t.precision - t.scale for t in (one, other))
+        return found if whole_digits + found.scale <= _DIGITS else None
+    return found
+
+
+def has_order(one: pa.DataType, other: pa.DataType) -> bool:
+    """Do `sortable` values of these types compare as in DuckDB?"""
+    types = pa.types
+    if types.is_integer(one) and types.is_integer(other):
+        return not types.is_uint64(one) and not types.is_uint64(other)
+    known = types.is_float64(one) or types.is_timestamp(one) or types.is_date32(one)
+    return bool(one == other and known)
+
+
+def sortable(column: pa.ChunkedArray) -> npt.NDArray[np.integer]:
+    """Integers that sort as the values of a column of a type that `has_order` knows; anything for NULL.
+
+    As in DuckDB, NaN is the greatest double and equal to itself, and -0.0 is 0.0.
+    """
+    numbers = values_of(column).numbers
+    if numbers.dtype.kind != "f":
+        found: npt.NDArray[np.integer] = numbers  # type: ignore[assignment]  # times are integers here
+        return found
+    doubles = numbers.astype(np.float64)
+    bits = np.where(np.isnan(doubles), np.nan, doubles + 0.0).view(np.int64)
+    return bits ^ ((bits >> 63) & np.int64(np.iinfo(np.int64).max))
+
+
+class Numbers:
+    """A number for the key of each row of both sides of a join; -1 where a part of it is NULL.
+
+    Args:
+        types: of the key's parts, in which both sides are compared; () for one key for all.
+    """
+
+    def __init__(self, types: Sequence[pa.DataType]) -> None:
+        self._types = tuple(types)
+        self._known: KeyNumbering | _Listed
+        if all(map(can_number, types)):
+            self._known = KeyNumbering([pa.field(str(i), t) for i, t in enumerate(types)])
+        else:
+            self._known = _Listed(types)
+        self._plain = all(pa.types.is_string(t) or pa.types.is_integer(t) for t in types)
+        self._recent: dict[tuple[object, ...], int] = {}
+
+    def __len__(self) -> int:
+        return max(1, len(self._known))
+
+    @property
+    def nbytes(self) -> int:
+        return self._known.nbytes
+
+    def partitions(self, rows: pa.Table, columns: Sequence[str]) -> tuple[Parted, Int64s]:
+        """(the rows by their keys, the number of each partition)."""
+        parts, keys = self._parted(rows, columns)
+        return parts, self._number(keys, parts.order[parts.starts])
+
+    def of_rows(self, rows: pa.Table, columns: Sequence[str]) -> Int64s:
+        """The number of each row."""
+        if self._plain and rows.num_rows <= _FEW:
+            return self._looked_up(
+                [whole(rows.column(c)).cast(t) for c, t in zip(columns, self._types, strict=True)], rows.num_rows
+            )
+        parts, keys = self._parted(rows, columns)
+        places, partition = first_places(parts.codes)
+        found: Int64s = self._number(keys, places)[partition]
+        return found
+
+    def _parted(self, rows: pa.Table, columns: Sequence[str]) -> tuple[Parted, list[pa.Array]]:
+        """The rows by their keys, which are compared as the types say."""
+        names = tuple(columns)
+        if any(rows.schema.field(c).type != t for c, t in zip(columns, self._types, strict=True)):
+            parts = [rows.column(c).cast(t) for c, t in zip(columns, self._types, strict=True)]
+            names = tuple(map(str, range(len(parts))))
+            rows = pa.table(parts, names=list(names))
+        return parted(rows, names), [whole(rows.column(name)) for name in names]
+
+    def _number(self, columns: list[pa.Array], rows: Int64s) -> Int64s:
+        """The numbers of some rows."""
+        keys = [column.take(pa.array(rows)) for column in columns]
+        if self._plain and len(rows) <= _FEW:
+            return self._looked_up(keys, len(rows))
+        return self._given(keys, len(rows))
+
+    def _looked_up(self, keys: list[pa.Array], rows: int) -> Int64s:
+        """The same for a few keys, most of which come again and again."""
+        listed = list(zip(*(key.to_pylist() for key in keys), strict=True)) if keys else [()] * rows
+        known = self._recent
+        if not all(key in known for key in listed):
+            if len(known) > _REMEMBERED:
+                known.clear()
+            known.update(zip(listed, self._given(keys, rows).tolist(), strict=True))
+        return np.fromiter((known[key] for key in listed), dtype=np.int64, count=rows)
+
+    def _given(self, keys: list[pa.Array], rows: int) -> Int64s:
+        if not any(key.null_count for key in keys):
+            return self._known.number([pa.chunked_array([key]) for key in keys], rows)
+        there = np.logical_and.reduce([key.is_valid().to_numpy(zero_copy_only=False) for key in keys])
+        some = [pa.chunked_array([key.filter(pa.array(there))]) for key in keys]
+        numbers = np.full(rows, -1, dtype=np.int64)
+        numbers[there] = self._known.number(some, int(there.sum()))
+        return numbers
+
+    def keep(self, used: Int64s) -> Int64s:
+        """Forget all but these, which are numbered anew: the numbers by the old ones, -1 for those forgotten."""
+        self._recent.clear()
+        found = np.full(len(self) + 1, -1, dtype=np.int64)  # the last is found by -1
+        found[used] = self._known.keep(used)
+        return found
+
+
+class _Listed:
+    """What `KeyNumbering` does, for keys of any types: those that are known are read again with each batch."""
+
+    def __init__(self, types: Sequence[pa.DataType]) -> None:
+        self._keys = [pa.nulls(0, t) for t in types]
+
+    def __len__(self) -> int:
+        return len(self._keys[0])
+
+    @property
+    def nbytes(self) -> int:
+        return sum(column.nbytes for column in self._keys)
+
+    def number(self, columns: Sequence[pa.ChunkedArray], rows: int) -> Int64s:
+        """The number of each row's key; new keys get one."""
+        before = len(self)
+        both = [pa.concat_arrays([known, *column.chunks]) for known, column in zip(self._keys, columns, strict=True)]
+        codes, _ = combined(map(identity, both), before + rows)
+        _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+        kept = np.sort(first)
+        self._keys = [column.take(pa.array(kept)) for column in both]
+        found: Int64s = np.searchsorted(kept, first[which[before:]])
+        return found
+
+    def keep(self, numbers: Int64s) -> Int64s:
+        """Forget all the others; these are numbered anew: their new numbers."""
+        self._keys = [column.take(pa.array(numbers)) for column in self._keys]
+        return np.arange(len(numbers))
