@@ -7,6 +7,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from velostream_nb.core.model import JobState
 from velostream_nb.core.records import Lines, RecordSet
 from velostream_nb.jobs import crew
 from velostream_nb.jobs.batch import run_files
-from velostream_nb.jobs.crew import Crew, Task, threads_or_default
+from velostream_nb.jobs.crew import Cost, Crew, Task, threads_or_default
 from velostream_nb.jobs.read_ahead import AheadReader
 from velostream_nb.sinks.files import FileSink
 
@@ -33,8 +34,8 @@ from velostream_nb.sinks.files import FileSink
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every piece of work is shared."""
-    monkeypatch.setattr(crew, "WORTH_US", float("-inf"))
-    monkeypatch.setattr(crew.Pace, "shares", lambda _pace: True)
+    monkeypatch.setattr(crew.Crew, "_may_save_us", lambda self, tasks: 1.0 if self.size > 1 and len(tasks) > 1 else 0.0)
+    monkeypatch.setattr(crew.Sharing, "next", lambda _sharing: True)
 
 
 # -- the crew -----------------------------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ def test_every_task_is_done_once(size: int) -> None:
     done: Counter[int] = Counter()
     hands = Crew(size)
     for _ in range(50):
-        tasks = [Task(lambda n=n: done.update([n]), float(n)) for n in range(9)]  # type: ignore[misc]
+        tasks = [Task(lambda n=n: done.update([n]), n, Cost()) for n in range(9)]  # type: ignore[misc]
         hands.run(tasks)
     hands.close()
     assert done == dict.fromkeys(range(9), 50)
@@ -57,7 +58,7 @@ def test_an_error_stays_with_its_task() -> None:
     def broken() -> None:
         raise ValueError("no")
 
-    tasks = [Task(broken, 1.0), Task(lambda: None, 1.0), Task(broken, 2.0)]
+    tasks = [Task(broken, 1, Cost()), Task(lambda: None, 1, Cost()), Task(broken, 2, Cost())]
     hands = Crew(2)
     hands.run(tasks)
     hands.close()
@@ -68,7 +69,7 @@ def test_an_error_stays_with_its_task() -> None:
 def test_two_tasks_are_at_work_at_the_same_time() -> None:
     together = threading.Barrier(2, timeout=30)
     hands = Crew(2)
-    tasks = [Task(together.wait, 1.0), Task(together.wait, 1.0)]
+    tasks = [Task(together.wait, 1, Cost()), Task(together.wait, 1, Cost())]
     hands.run(tasks)
     hands.close()
     assert [task.error for task in tasks] == [None, None]
@@ -80,8 +81,8 @@ def test_some_work_stays_at_home() -> None:
     hands = Crew(3)
     for _ in range(20):
         hands.run(
-            [Task(lambda: seen["home"].add(threading.get_ident()), 1.0, at_home=True) for _ in range(4)]
-            + [Task(lambda: seen["away"].add(threading.get_ident()), 1.0) for _ in range(4)]
+            [Task(lambda: seen["home"].add(threading.get_ident()), 1, Cost(), at_home=True) for _ in range(4)]
+            + [Task(lambda: seen["away"].add(threading.get_ident()), 1, Cost()) for _ in range(4)]
         )
     hands.close()
     assert seen["home"] == {threading.get_ident()}
@@ -104,7 +105,7 @@ def test_an_interrupt_waits_for_the_others() -> None:
 
     hands = Crew(2)
     with pytest.raises(KeyboardInterrupt):
-        hands.run([Task(interrupted, 1.0, at_home=True), Task(long, 1.0)])
+        hands.run([Task(interrupted, 1, Cost(), at_home=True), Task(long, 1, Cost())])
     assert ended.is_set()
     hands.close()
 
@@ -112,31 +113,63 @@ def test_an_interrupt_waits_for_the_others() -> None:
 def test_little_work_wakes_nobody() -> None:
     seen: set[int] = set()
     hands = Crew(2)
-    hands.run([Task(lambda: seen.add(threading.get_ident()), 100.0) for _ in range(4)])
+    hands.run([Task(lambda: seen.add(threading.get_ident()), 1, Cost(100.0)) for _ in range(4)])
     assert seen == {threading.get_ident()}
 
 
-def test_work_is_shared_where_that_was_faster() -> None:
-    pace = crew.Pace()
-    ways = []
-    for _ in range(crew.TRY_EVERY * 3):
-        shared = pace.shares()
-        pace.note(1.0 if shared else 2.0, shared=shared)
+def _turns(parts: Callable[[int], float], count: int) -> list[bool]:
+    """Which turns are shared when the shared ones take such parts of the time."""
+    sharing, ways = crew.Sharing(), []
+    for turn in range(count):
+        if shared := sharing.next():
+            sharing.note(parts(turn))
         ways.append(shared)
-    assert ways[:2] == [True, False]
-    assert ways.count(False) == 1 + 3
+    return ways
 
 
-def test_work_is_not_shared_any_more_where_that_has_become_slower() -> None:
-    pace = crew.Pace()
-    ways = []
-    for tick in range(crew.TRY_EVERY * 4):
-        shared = pace.shares()
-        takes_us = (1.0 if tick < 20 else 3.0) if shared else 2.0
-        pace.note(takes_us, shared=shared)
-        ways.append(shared)
-    assert ways[10:20] == [True] * 10
-    assert ways[40:].count(True) == sum(n % crew.TRY_EVERY == 0 for n in range(41, len(ways) + 1))
+def test_work_is_shared_as_long_as_it_pays() -> None:
+    ways = _turns(lambda _turn: 0.6, 1_000)
+    assert ways[:50] == [True] * 50
+    assert ways.count(False) == 1_000 // crew.MOST_PAUSE
+
+
+def test_work_is_not_shared_where_it_does_not_pay_but_tried_ever_less_often() -> None:
+    tries = [turn for turn, shared in enumerate(_turns(lambda _turn: 1.3, 1_000)) if shared]
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses[1:4] == [16, 32, 64]
+    assert set(pauses[4:]) == {crew.MOST_PAUSE}
+
+
+def test_one_bad_turn_is_forgotten_soon() -> None:
+    ways = _turns(lambda turn: 5.0 if turn == 20 else 0.6, 200)
+    assert ways[:20] == [True] * 20
+    assert ways[60:].count(False) <= 6
+
+
+@pytest.mark.parametrize("rows", [100, 100_000])
+def test_every_task_is_measured_the_first_time(rows: int) -> None:
+    hands, costs = Crew(2), [Cost() for _ in range(4)]
+    hands.run([Task(lambda: None, rows, cost) for cost in costs])
+    hands.close()
+    assert all(cost.us is not None and cost.rows == rows for cost in costs)
+
+
+@pytest.mark.parametrize(("rows", "expected_us"), [(100, 1_000.0), (200, 2_000.0), (80, 800.0), (1, 500.0)])
+def test_costs_grow_with_the_rows_and_shrink_to_the_half(rows: int, expected_us: float) -> None:
+    cost = Cost()
+    cost.note(1_000.0, 100, alone=True)
+    assert cost.expected_us(rows) == expected_us
+
+
+def test_what_runs_beside_others_only_shows_what_it_takes_at_most() -> None:
+    cost = Cost()
+    cost.note(900.0, 10, alone=False)
+    cost.note(1_000.0, 10, alone=False)
+    assert cost.us == 900.0
+    cost.note(700.0, 10, alone=False)
+    assert cost.us == 700.0
+    cost.note(800.0, 10, alone=True)
+    assert cost.us == 800.0
 
 
 def test_threads_are_one_a_core_or_as_asked() -> None:

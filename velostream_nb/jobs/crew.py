@@ -12,6 +12,44 @@ from queue import SimpleQueue
 
 from velostream_nb.core.errors import ConfigError
 
+WORTH_US = 1_000.0
+"""Nobody tries to save less than this by waking another thread."""
+GUESS_US = 0.5
+"""What a row takes, as long as nothing is known of its like."""
+GAIN = 0.95
+"""Work is shared where it takes less than this part of what it takes alone."""
+MOST_PAUSE = 64
+"""After at most so many turns one way, the other is tried once."""
+_RECENT = 0.25
+"""How much the newest turn counts in what is known of those before."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """How long something takes when one thread does all the work.
+
+    Attributes:
+        us: the last time, in microseconds; None before the first.
+        rows: what it was about then.
+    """
+
+    us: float | None = None
+    rows: int = 1
+
+    def expected_us(self, rows: int) -> float:
+        """For so many rows: in proportion for more; not for far fewer, because much of it is the same for any.
+
+        Before the first time it is a guess.
+        """
+        if (us := self.us) is None:
+            return GUESS_US * rows
+        return us * rows / self.rows if rows > self.rows else us * max(0.5, rows / self.rows)
+
+    def note(self, us: float, rows: int, *, alone: bool) -> None:
+        """Learn from one time; from one beside other work only that it takes no longer than this."""
+        if alone or self.us is None or us < self.expected_us(rows):
+            self.us, self.rows = us, max(1, rows)
+
 
 @dataclass(slots=True)
 class Task:
@@ -19,61 +57,69 @@ class Task:
 
     Attributes:
         action: what to do. It catches what it expects, and keeps its own result.
-        cost_us: how long it probably takes.
         rows: how many it is about.
+        cost: what is known about its like; kept by whoever makes the tasks.
         at_home: only for the thread that ticks (it calls users' code, which is used to one thread).
         error: what the action raised, if it did.
     """
 
     action: Callable[[], object]
-    cost_us: float
-    rows: int = 0
+    rows: int
+    cost: Cost
     at_home: bool = False
     error: Exception | None = None
 
-    def do(self) -> None:
-        """Run the action."""
+    @property
+    def expected_us(self) -> float:
+        return self.cost.expected_us(self.rows)
+
+    def do(self, *, alone: bool = True) -> None:
+        """Run the action, and learn how long it takes.
+
+        Args:
+            alone: no other task runs meanwhile.
+        """
+        began_ns = time.perf_counter_ns()
         try:
             self.action()
         except Exception as error:  # noqa: BLE001 (whoever gave the task looks at its error; a thread must not end)
             self.error = error
-
-
-WORTH_US = 1_000.0
-"""Nobody tries to save less than this by waking another thread."""
-TRY_EVERY = 64
-"""After so many ticks of one size, the way that was slower is tried again."""
-_RECENT = 0.25
-"""How much the newest tick counts in what a way is said to take."""
+        self.cost.note((time.perf_counter_ns() - began_ns) / 1_000, self.rows, alone=alone)
 
 
 @dataclass(slots=True)
-class Pace:
-    """How long ticks of about one size take, alone and shared, in microseconds a row; None: not tried yet.
+class Sharing:
+    """Whether it pays to share turns of about one size: measured, because nobody can tell beforehand.
 
-    Whether it pays to share is measured, because it depends on how much of the work is Python's: there, threads only
-    wait for one another. A thousand rows shared may take twice as long as alone, where fifty thousand take half.
+    Where the work is Python's, threads only wait for one another: a thousand rows may take twice as long shared as
+    alone, where fifty thousand take half.
+
+    Attributes:
+        part: how long shared turns take, as a part of what they take alone; None before the first.
     """
 
-    alone_us: float | None = None
-    shared_us: float | None = None
-    ticks: int = 0
+    part: float | None = None
+    _turns: int = 0
+    _pause: int = 4
 
-    def shares(self) -> bool:
-        """The way that the next tick goes: each once, then the faster one, and now and then the other."""
-        self.ticks += 1
-        if self.shared_us is None or self.alone_us is None:
-            return self.shared_us is None
-        return (self.shared_us < self.alone_us) != (self.ticks % TRY_EVERY == 0)
+    def next(self) -> bool:
+        """Whether to share the next turn: as it was better, and now and then the other way."""
+        self._turns += 1
+        if self.part is None:
+            return True
+        better = self.part < GAIN
+        if self._turns < (MOST_PAUSE if better else self._pause):
+            return better
+        self._turns = 0
+        return not better
 
-    def note(self, us_a_row: float, *, shared: bool) -> None:
-        """Learn from a tick."""
-        before = self.shared_us if shared else self.alone_us
-        now = us_a_row if before is None else before + _RECENT * (us_a_row - before)
-        if shared:
-            self.shared_us = now
+    def note(self, part: float) -> None:
+        """Learn from a shared turn."""
+        if self.part is None or self.part >= GAIN:  # a try: what was before it is long ago
+            self.part = part
         else:
-            self.alone_us = now
+            self.part += _RECENT * (part - self.part)
+        self._pause = 4 if self.part < GAIN else min(MOST_PAUSE, self._pause * 2)
 
 
 def threads_or_default(threads: int | None) -> int:
@@ -95,26 +141,26 @@ class Crew:
         self.size = size
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._hired = 0
-        self._paces: dict[int, Pace] = {}
+        self._known: dict[int, Sharing] = {}
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Do all the tasks; returns when all are done. See each one's `error`."""
-        if not self._may_save(tasks):
-            _drain(deque(tasks))
-            return
-        rows = max(1, sum(task.rows for task in tasks))
-        pace = self._paces.setdefault(rows.bit_length(), Pace())
-        shared, began_ns = pace.shares(), time.perf_counter_ns()
-        if shared:
+        alone_us = self._may_save_us(tasks)
+        sharing = self._known.setdefault(int(alone_us).bit_length(), Sharing())
+        if alone_us and sharing.next():
+            known = all(task.cost.us is not None for task in tasks)
+            began_ns = time.perf_counter_ns()
             self._share(tasks)
+            if known:
+                sharing.note((time.perf_counter_ns() - began_ns) / 1_000 / alone_us)
         else:
-            _drain(deque(tasks))
-        pace.note((time.perf_counter_ns() - began_ns) / 1_000 / rows, shared=shared)
+            for task in tasks:
+                task.do()
 
     def _share(self, tasks: Sequence[Task]) -> None:
         """The long tasks first, so that all are ready at about the same time."""
         helpers = min(self.size, len(tasks)) - 1
-        ordered = sorted(tasks, key=lambda task: -task.cost_us)
+        ordered = sorted(tasks, key=lambda task: -task.expected_us)
         pending = deque(task for task in ordered if not task.at_home)
         done = threading.Semaphore(0)
 
@@ -128,7 +174,7 @@ class Crew:
         try:
             for task in ordered:
                 if task.at_home:
-                    task.do()
+                    task.do(alone=False)
             _drain(pending)
         finally:  # interrupted, too: nobody may be at work on what its owner then takes apart
             pending.clear()
@@ -141,14 +187,14 @@ class Crew:
             self._calls.put(None)
         self._hired = 0
 
-    def _may_save(self, tasks: Sequence[Task]) -> bool:
-        """Whether sharing could save enough if threads never waited for one another."""
+    def _may_save_us(self, tasks: Sequence[Task]) -> float:
+        """How long the tasks take alone; 0 when nothing could be saved by sharing them."""
         if self.size < 2 or len(tasks) < 2:
-            return False
-        costs = [task.cost_us for task in tasks]
+            return 0.0
+        costs = [task.expected_us for task in tasks]
         total = sum(costs)
-        home = sum(task.cost_us for task in tasks if task.at_home)
-        return total - max(*costs, home, total / self.size) > WORTH_US
+        home = sum(task.expected_us for task in tasks if task.at_home)
+        return total if total - max(*costs, home, total / self.size) > WORTH_US else 0.0
 
     def _hire(self, wanted: int) -> None:
         while self._hired < wanted:
@@ -166,4 +212,4 @@ def _drain(pending: deque[Task]) -> None:
             task = pending.popleft()
         except IndexError:
             return
-        task.do()
+        task.do(alone=False)

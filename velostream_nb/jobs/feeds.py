@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
+from velostream_nb.jobs.crew import Cost
 from velostream_nb.jobs.read_ahead import AheadReader
 from velostream_nb.jobs.runs import coalesce, decode_for
 
@@ -47,7 +47,7 @@ class Feed:
         skipped: records lost to retention that the jobs were told of.
         heard_us: per partition, when (by the session's clock) records last came.
         ahead: what the reader holds, decoded for those who wanted it then; None when nothing is.
-        ahead_us: how long it took to read ahead the last time.
+        cost: how long it takes to read ahead.
     """
 
     topic: str
@@ -59,7 +59,7 @@ class Feed:
     skipped: int = 0
     heard_us: dict[int, int] = field(default_factory=dict)
     ahead: _Ahead | None = None
-    ahead_us: float = 10_000.0
+    cost: Cost = field(default_factory=Cost)
 
     def whole(self, made: Container[str]) -> bool:
         """Whether it is read to its end in every tick: a changelog, and what jobs write (`made`) for some jobs."""
@@ -117,13 +117,11 @@ class Feed:
         May run on another thread while nobody else uses the feed.
         """
         assert isinstance(self.reader, AheadReader)
-        began_ns = time.perf_counter_ns()
         self.reader.fill(max_rows)
         sets = list(self.reader.held)
         if sets:
             wanted = dict(self.wanted)
             self.ahead = _Ahead(sets, wanted, _decoded(codec, coalesce(sets), wanted))
-            self.ahead_us = (time.perf_counter_ns() - began_ns) / 1_000
 
     def decode(self, codec: Codec, sets: list[RecordSet], now_us: int) -> dict[str, list[Decoded]]:
         """Decode for every job of this feed, once a schema; notes how far event time has come, and who was heard."""

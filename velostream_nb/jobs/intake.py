@@ -170,7 +170,7 @@ class Intake:
         """What can be read and decoded for the next tick while others work at this one. Each task has its own feed."""
         feeds = [feed for feed in self._feeds if feed.can_read_ahead]
         rows = self._size.rows
-        return [Task(partial(feed.read_ahead, self._codec, rows), feed.ahead_us, rows) for feed in feeds]
+        return [Task(partial(feed.read_ahead, self._codec, rows), rows, feed.cost) for feed in feeds]
 
     def backlog(self, topic: str) -> int:
         """The most records any reader of a topic had before it at the beginning of this tick."""

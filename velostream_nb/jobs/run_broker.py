@@ -13,13 +13,11 @@ from velostream_nb.brokers.payload import concat_payloads, joinable, payload_row
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import ConfigError, VeloError
 from velostream_nb.core.records import Payload, RecordSet
-from velostream_nb.jobs.crew import Task
+from velostream_nb.jobs.crew import Cost, Task
 from velostream_nb.sinks.files import FileSink
 
 WRITE_ROWS = 8_192
 """So many rows of a sink wait to be written together: a few cost about as much as a thousand."""
-WRITE_US = 1.0
-"""About how long a row takes to be written."""
 BETWEEN_ROWS = 1_000_000
 """Records kept of a topic by which one job feeds another; backpressure keeps readers far closer than that."""
 
@@ -40,6 +38,7 @@ class RunBroker(FilesBroker):
     def __init__(self, files: Mapping[str, str | Path], clock: Clock, *, behind: bool = False) -> None:
         self._behind = behind
         self._waiting: dict[str, list[Payload]] = {}
+        self._costs: dict[str, Cost] = {}
         self._failed: VeloError | None = None
         inner = EmbeddedBroker(clock, retention=Retention(rows=BETWEEN_ROWS, bytes=None))
         super().__init__(files, inner=inner)
@@ -84,7 +83,7 @@ class RunBroker(FilesBroker):
         """The writing that is worth it, one task a sink; jobs may work meanwhile."""
         waiting = {topic: sum(map(payload_rows, payloads)) for topic, payloads in self._waiting.items()}
         return [
-            Task(partial(self._write, topic), rows * WRITE_US, rows)
+            Task(partial(self._write, topic), rows, self._costs.setdefault(topic, Cost()))
             for topic, rows in waiting.items()
             if rows >= WRITE_ROWS
         ]

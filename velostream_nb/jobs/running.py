@@ -20,6 +20,7 @@ from velostream_nb.core.schema import StreamSchema
 from velostream_nb.engine.job import JobEngine, Outcome
 from velostream_nb.engine.node import OperatorStats
 from velostream_nb.engine.take_over import take_over
+from velostream_nb.jobs.crew import Cost
 from velostream_nb.jobs.graph import JobGraph, UserStream
 from velostream_nb.jobs.outputs import visible_rows
 from velostream_nb.jobs.rate import RateMeter
@@ -27,9 +28,6 @@ from velostream_nb.jobs.withheld import Withheld
 from velostream_nb.sinks.dead_letter import dead_letter_topic
 from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import JobPlan, Source
-
-STEP_US = 500
-"""About how long a step takes whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +121,7 @@ class RunningJob:
         lost: records that retention removed before this job could read them.
         began: where it began to read, by topic and partition.
         remarks: what has happened to it that its user should know.
+        cost: how long a step takes.
         arrived: it has read as much as the others, at least once since its start. A job that writes a state and is
             not there yet publishes nothing (`step` withholds it), so that nobody sees states of different inputs.
     """
@@ -142,7 +141,7 @@ class RunningJob:
         self.started_us = now_us
         self._rate = RateMeter(now_us)
         self._idle: frozenset[tuple[str, int]] = frozenset()
-        self._pace = (1, 1)
+        self.cost = Cost()
         self._engine: JobEngine | None = None
         self._graph: JobGraph | None = None
         self._watchers: list[Callable[[pa.Table | None], None]] = []
@@ -168,11 +167,6 @@ class RunningJob:
     def at_home(self) -> bool:
         """Whether it calls users' Python functions, which run on the thread that ticks and on no other."""
         return bool(self.engine.functions)
-
-    def expected_us(self, rows: int) -> float:
-        """How long a step over so many rows probably takes, judging by the one before."""
-        last_rows, last_us = self._pace
-        return max(last_us * rows / last_rows, min(last_us, STEP_US))
 
     @property
     def withholds(self) -> bool:
@@ -277,15 +271,14 @@ class RunningJob:
         self._idle = frozenset(idle)
         rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
         accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
-        before, took_us = self.totals, (time.perf_counter_ns() - began_ns) // 1_000
-        self._pace = (max(1, accepted), took_us)
+        before = self.totals
         totals = Totals(
             rows_in=before.rows_in + accepted + len(rejected),
             rows_out=before.rows_out + outcome.rows.num_rows,
             late=before.late + outcome.late,
             failed=before.failed + len(rejected) + len(outcome.rejected),
             watermark_us=outcome.watermark_us,
-            busy_us=before.busy_us + took_us,
+            busy_us=before.busy_us + (time.perf_counter_ns() - began_ns) // 1_000,
             positions=positions,
         )
         # late rows are counted as late, not as failed

@@ -276,7 +276,7 @@ class Ticker:
         They share nothing, so they work side by side, and whoever has nothing to do reads ahead, or does chores.
         """
         begun = [one for job in level if (one := self._begin(job, cut, final, lagging)) is not None]
-        tasks = [Task(one.run, one.job.expected_us(one.rows), one.rows, one.job.at_home) for one in begun]
+        tasks = [Task(one.run, one.rows, one.job.cost, one.job.at_home) for one in begun]
         self._crew.run([*tasks, *self._chores(), *self._intake.reading_ahead()])
         done: Steps = []
         for one, task in zip(begun, tasks, strict=True):
