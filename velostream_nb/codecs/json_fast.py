@@ -151,7 +151,7 @@ class FastReader:
 def _of_both_kinds(template: Template, known: Template) -> Template:
     """The template, with the kinds that the other one knows of values that were null in the record learnt from."""
     kinds = [old if new == NULL else new for new, old in zip(template.kinds, known.kinds, strict=True)]
-    return replace(template, kinds=tuple(kinds))
+    return replace(template, kinds=tuple(kinds), numbers={**known.numbers, **template.numbers})
 
 
 def _read_some(block: Block, binding: Binding, strange: Bools) -> Read | None:

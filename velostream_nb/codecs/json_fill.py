@@ -52,8 +52,6 @@ class Wanted:
 
     def from_values(self, values: pa.Array) -> Filled:
         """The column from values of the Arrow type that its kind of values is read as."""
-        if values.type.equals(self.dtype) and not self.word:
-            return values, {}
         try:
             return self._cast(values), {}
         except REFUSALS:
@@ -94,13 +92,14 @@ class Binding:
         sources = [template.fields.get(column.name, _ABSENT) for column in wanted]
         ways = [_way(column, source, template) for column, source in zip(wanted, sources, strict=True)]
         self.usable = None not in ways
-        self._columns = [(column, way, s or 0) for column, way, s in zip(wanted, ways, sources, strict=True) if way]
-        by_way = {way: {source for _, other, source in self._columns if other is way} for way in ways}
-        texts, integers, reals = (by_way.get(way, set()) for way in (_TEXTS, _INTEGERS, _REALS))
-        unread = {number for number, kind in enumerate(template.kinds) if kind == NUMBER} - integers - reals
-        self._texts, self._integers = _Group(texts), _Group(integers)
+        filled = [(column, way, s or 0) for column, way, s in zip(wanted, ways, sources, strict=True) if way]
+        groups = {way: _Group({source for _, other, source in filled if other is way}) for way in _TYPES}
+        self._texts, self._integers, self._reals = groups.values()
+        self._columns = [(column, way, groups[way].turns[s] if way in groups else s) for column, way, s in filled]
         # numbers that nobody wants are looked at too: so it is known that they are numbers
-        self._digits, self._reals = _Group(unread & template.digits), _Group(reals | unread - template.digits)
+        unread = set(template.numbers) - {*self._integers.fields, *self._reals.fields}
+        self._unread = [_Group({s for s in unread if template.numbers[s] == points}) for points in (0, 1)]
+        self._unread.append(_Group(unread.difference(*(group.fields for group in self._unread))))
         self._trim = np.array([[kind == TEXT] for kind in template.kinds], np.int64)
 
     def fill(self, text: Bytes, match: Match) -> tuple[Match, dict[str, pa.Array]]:
@@ -111,8 +110,9 @@ class Binding:
             misfits = values.numbers(self._integers, pa.int64(), found)
             if misfits is None:
                 misfits = values.numbers(self._reals, pa.float64(), found)
-            if misfits is None:
-                misfits = values.not_digits(self._digits)
+            for group in self._unread if misfits is None else ():
+                if misfits is None and not values.are_plain(group):
+                    misfits = values.numbers(group, pa.float64(), {})
             if misfits is None:
                 if self._texts:
                     found[_TEXTS] = values.take(self._texts)
@@ -121,7 +121,8 @@ class Binding:
         return match, {}
 
     def _fitted(self, values: _Values, found: Mapping[str, pa.Array]) -> tuple[Match, dict[str, pa.Array]]:
-        filled = {column.name: self._filled(column, way, s, values, found) for column, way, s in self._columns}
+        rows = values.match.rows
+        filled = {column.name: self._filled(column, way, at, values, found, rows) for column, way, at in self._columns}
         columns = {name: column for name, (column, _) in filled.items()}
         misfits = {row for _, verdicts in filled.values() for row in verdicts}
         if not misfits:
@@ -132,18 +133,21 @@ class Binding:
         mask = pa.array(kept)
         return values.match.keep(kept), {name: column.filter(mask) for name, column in columns.items()}
 
-    def _filled(self, column: Wanted, way: str, source: int, values: _Values, found: Mapping[str, pa.Array]) -> Filled:
-        rows = values.match.rows
+    @staticmethod
+    def _filled(column: Wanted, way: str, at: int, values: _Values, found: Mapping[str, pa.Array], rows: int) -> Filled:
+        """A column; `at` is its turn in the group of its way, or the number of its value where there is no group."""
         if way is _NULLS:
             return pa.nulls(rows, column.dtype), {}
         if way is _WORDS:
-            return values.words(source), {}
-        group = {_TEXTS: self._texts, _INTEGERS: self._integers, _REALS: self._reals}[way]
-        return column.from_values(found[way].slice(group.turns[source] * rows, rows))
+            return values.words(at), {}
+        taken = found[way].slice(at * rows, rows)
+        return (taken, {}) if column.dtype == _TYPES[way] and not column.word else column.from_values(taken)
 
 
 _ABSENT = -1
 _TEXTS, _INTEGERS, _REALS, _WORDS, _NULLS = "texts", "integers", "reals", "words", "nulls"
+_TYPES = {_TEXTS: pa.string(), _INTEGERS: pa.int64(), _REALS: pa.float64()}
+"""What values that are taken together are read as."""
 
 
 def _way(column: Wanted, source: int | None, template: Template) -> str | None:
@@ -217,16 +221,22 @@ class _Values:
         found[_REALS if real else _INTEGERS] = numbers
         return None
 
-    def not_digits(self, group: _Group) -> Bools | None:
-        """Which records have other numbers in these fields than digits only; None for none."""
+    def are_plain(self, group: _Group) -> bool:
+        """Whether all are numbers of the usual kind, which is seen sooner than their values are told."""
         if not group:
-            return None
+            return True
         texts = self.take(group)
         digits = _bytes(texts)
-        if not len(digits) or (digits.min() >= _ZERO and digits.max() <= _NINE):
-            return None
-        misfits = self._unlike(texts, _NUMBER)
-        return misfits if misfits.any() else None
+        if not len(digits) or digits.max() > _NINE:
+            return not len(digits)
+        points = np.flatnonzero(digits < _ZERO)
+        if not len(points):
+            return True
+        if len(points) != len(texts) or (digits[points] != _POINT).any():
+            return False
+        # as many points as numbers: none has two if each has one
+        ends = np.frombuffer(texts.buffers()[1], np.int32)[: len(texts) + 1]
+        return bool(((ends[:-1] < points) & (points < ends[1:])).all())
 
     def words(self, field: int) -> pa.BooleanArray:
         """True and false."""

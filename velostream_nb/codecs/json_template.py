@@ -83,7 +83,8 @@ class Template:
     Attributes:
         literals: the texts around the values: one more than there are values.
         kinds: of each value.
-        digits: the numbers of values that were nothing but digits in the record learnt from.
+        numbers: of each value that is a number, how many points it had among digits in the record learnt from; -1
+            where there was something else in it.
         fields: by top-level key, the number of its value; None where it is a list or an object.
         gap: how far behind a comma the quote of the next key stands; 0 when commas are told by nothing.
         marks: how many there are in a record.
@@ -97,7 +98,7 @@ class Template:
 
     literals: tuple[bytes, ...]
     kinds: tuple[str, ...]
-    digits: frozenset[int]
+    numbers: Mapping[int, int]
     fields: Mapping[str, int | None]
     gap: int
     marks: int
@@ -227,12 +228,15 @@ class _Form:
             return None
         starts = [(known[-1], stop - positions[known[-1]]) for (_, stop), known in zip(literals, anchors, strict=True)]
         ends = [(known[0], start - positions[known[0]]) for (start, _), known in zip(literals, anchors, strict=True)]
+        texts = [self.record[start:stop] for start, stop in self.values]
         return Template(
             literals=tuple(self.record[start:stop] for start, stop in literals),
             kinds=tuple(self.kinds),
-            digits=frozenset(
-                number for number, (start, stop) in enumerate(self.values) if self.record[start:stop].isdigit()
-            ),
+            numbers={
+                at: text.count(b".") if text.replace(b".", b"").isdigit() else -1
+                for at, (kind, text) in enumerate(zip(self.kinds, texts, strict=True))
+                if kind == NUMBER
+            },
             fields=self.fields,
             gap=gap,
             marks=len(marks),
