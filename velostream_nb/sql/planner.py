@@ -255,7 +255,9 @@ class Planner:
             node = self._renamed(self.query(item.this, ctes), item)
             return Input.of(alias or "subquery", node), node
         if not isinstance(item, exp.Table):
-            self.refuse(f"{item.key.upper()} in FROM is not supported in a job", "name a stream, a CTE or a subquery", item)
+            self.refuse(
+                f"{item.key.upper()} in FROM is not supported in a job", "name a stream, a CTE or a subquery", item
+            )
         if is_annotation(item):
             return self._annotated(item, ctes)
         if not isinstance(item.this, exp.Identifier):
