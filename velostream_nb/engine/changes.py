@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import OP, TS, WEIGHT, no_rows
-from velostream_nb.engine.delta import Account, Delta, concat
-from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.keyed import net
+from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
+from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.node import Operator
 from velostream_nb.sql import plan
 
@@ -92,34 +91,51 @@ class Union(Operator):
 
 
 class Emit:
-    """The last step of a changelog: equal rows that come and go cancel out, the rest gets its `OP`."""
+    """The last step of a changelog: equal rows that come and go cancel out, the rest gets its `OP`.
 
-    def __init__(self, duck: Duck, schema: pa.Schema, node: plan.Node, mode: str) -> None:
-        self._feed = duck.feed(schema)
-        operators_net = isinstance(node, plan.Keyed | plan.Group | plan.TopN)
-        changes = self._feed.name if operators_net else f"({net(quoted(node.columns), f'FROM {self._feed.name}')})"
-        self._statement = duck.prepare((_upserts if mode == "upsert" else _retractions)(node, changes))
-        self.schema = duck.schema_of(self._statement.sql)
+    Args:
+        schema: of the changes: columns, then `WEIGHT`.
+        mode: 'upsert': the new row of every key that has one, and the old row of every key that has none any more;
+            'retract': all rows, as often as they come or go.
+    """
+
+    def __init__(self, schema: pa.Schema, node: plan.Node, mode: str) -> None:
+        self._columns = node.columns
+        self._key = node.key or ()
+        self._upserts = mode == "upsert"
+        self._netted = isinstance(node, plan.Keyed | plan.Group | plan.TopN)
+        fields = [schema.field(c) for c in node.columns]
+        self.schema = pa.schema([*fields, pa.field(OP, pa.string())])
 
     def rows(self, changes: pa.Table) -> pa.Table:
         """Columns and `OP`; deletes come before what takes their place."""
         if not changes.num_rows:
             return no_rows(self.schema)
-        self._feed.rows = changes
-        return self._statement.rows()
+        weights = int64s(changes, WEIGHT)
+        if not self._netted and weights.min() < 0:
+            places, weights = _net(codes_of(changes, self._columns), weights)
+            changes = changes.take(pa.array(places))
+        gone, come = np.flatnonzero(weights < 0), np.flatnonzero(weights > 0)
+        if self._upserts:
+            keys = codes_of(changes, self._key)
+            gone = gone[~np.isin(keys[gone], keys[come])]
+        else:
+            gone, come = np.repeat(gone, -weights[gone]), np.repeat(come, weights[come])
+        places = np.concatenate([gone, come])
+        columns = changes.select(list(self._columns)).take(pa.array(places)).columns
+        ops = pa.array(["delete", "upsert" if self._upserts else "insert"])
+        which = np.repeat(np.arange(2), [len(gone), len(come)])
+        return pa.Table.from_arrays([*columns, ops.take(pa.array(which))], schema=self.schema)
 
 
-def _upserts(node: plan.Node, changes: str) -> str:
-    """The new row of every key that has one; the old row of every key that has none any more."""
-    partition = f"PARTITION BY {quoted(node.key)}" if node.key else ""
-    op = f"CASE WHEN {WEIGHT} > 0 THEN 'upsert' ELSE 'delete' END"
-    return (
-        f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {changes} "
-        f"QUALIFY {WEIGHT} = max({WEIGHT}) OVER ({partition}) ORDER BY {OP}"
-    )
-
-
-def _retractions(node: plan.Node, changes: str) -> str:
-    op = f"CASE WHEN {WEIGHT} > 0 THEN 'insert' ELSE 'delete' END"
-    each = f"(SELECT *, unnest(range(abs({WEIGHT}))) FROM {changes})"
-    return f"SELECT {quoted(node.columns)}, {op} AS {OP} FROM {each} ORDER BY {OP}"
+def _net(codes: Int64s, weights: Int64s) -> tuple[Int64s, Int64s]:
+    """(a place of each row that is left, how often it comes or goes), of rows that are equal where their codes are."""
+    _, which = np.unique(codes, return_inverse=True)
+    total = np.zeros(int(which.max()) + 1, dtype=np.int64)
+    np.add.at(total, which, weights)
+    place = np.empty(len(total), dtype=np.int64)
+    mine = np.flatnonzero(np.sign(weights) == np.sign(total[which]))
+    place[which[mine]] = mine
+    left = np.flatnonzero(total)
+    order = np.argsort(place[left])
+    return place[left][order], total[left][order]

@@ -169,11 +169,7 @@ class JobEngine:
             raise
         root = self.nodes[-1].operator
         self.changelog = plan.changelog
-        try:
-            self._emit = Emit(self._duck, root.schema, plan.root, plan.changelog) if plan.changelog else None
-        except BaseException:
-            self._duck.close()
-            raise
+        self._emit = Emit(root.schema, plan.root, plan.changelog) if plan.changelog else None
         self._shown = list(plan.root.columns)
         self._wide = stays_wide(plan) or all(field.type != HUGEINT for field in root.schema)
         self.output_schema = self._output_schema(root.schema, wide=stays_wide(plan))
