@@ -3,6 +3,7 @@
 Run: python benchmarks/codec.py [rows]
 """
 
+import json
 import sys
 import time
 
@@ -65,18 +66,43 @@ def records_of(payload, rows: int) -> RecordSet:
     return RecordSet("market_data", 0, np.arange(rows), np.full(rows, 1_700_000_000_000), payload)
 
 
+def joined(records: list[bytes]) -> Lines:
+    return Lines(b"\n".join(records) + b"\n", len(records))
+
+
+def variants(lines: Lines) -> dict[str, Lines]:
+    """The same rows as other programs write them."""
+    records = lines.data.splitlines()
+    spaced = [json.dumps(json.loads(record)).encode() for record in records]
+    optional = [r.replace(b',"volume"', b',"venue":"X","volume"') if at % 3 else r for at, r in enumerate(records)]
+    escaped = [r.replace(b'"NYSE"', b'"N\\u0059SE"') for r in records]
+    reordered = [
+        json.dumps(dict(reversed(json.loads(r).items()))).encode() if at % 2 else r for at, r in enumerate(records)
+    ]
+    return {
+        "spaces": joined(spaced),
+        "two templates": joined(optional),
+        "two orders": joined(reordered),
+        "nulls": joined([r.replace(b'"bid_size":1', b'"bid_size":null,"x":1') for r in records]),
+        "commas in texts": Lines(lines.data.replace(b'"NYSE"', b'"NY, SE"'), lines.rows),
+        "a third escaped": joined(escaped),
+        "one bad record": Lines(lines.data.replace(b'"price":', b'"price":"x', 1), lines.rows),
+        "whole prices": Lines(lines.data.replace(b".0,", b","), lines.rows),
+    }
+
+
 def main(rows: int) -> None:
     codec, batch = JsonCodec(), market(rows)
     lines = Lines(codec.encode_lines(batch), rows)
     values = codec.encode(batch)
-    one_bad = Lines(lines.data.replace(b'"price":', b'"price":"x', 1), rows)
-    integral = Lines(lines.data.replace(b".0,", b","), rows)
     print(f"{rows} rows, {len(lines.data) / rows:.0f} bytes each")
     cases = {
         "decode lines, 9 of 9 columns": lambda: codec.decode(records_of(lines, rows), SCHEMA),
         "decode lines, 3 of 9 columns": lambda: codec.decode(records_of(lines, rows), SCHEMA, THREE),
-        "decode lines, 9 columns, one bad record": lambda: codec.decode(records_of(one_bad, rows), SCHEMA),
-        "decode lines, 9 columns, whole prices": lambda: codec.decode(records_of(integral, rows), SCHEMA),
+        **{
+            f"decode lines, {name}": lambda other=other: codec.decode(records_of(other, rows), SCHEMA)
+            for name, other in variants(lines).items()
+        },
         "decode values, 9 of 9 columns": lambda: codec.decode(records_of(values, rows), SCHEMA),
         "decode values, 3 of 9 columns": lambda: codec.decode(records_of(values, rows), SCHEMA, THREE),
         "decode typed batch, 9 columns": lambda: codec.decode(records_of(batch, rows), SCHEMA),
@@ -85,6 +111,14 @@ def main(rows: int) -> None:
     }
     for name, work in cases.items():
         print(f"{name:42s} {rows / cpu_seconds(work) / 1e6:8.2f} M rows/CPU-s")
+    for few in (1, 10, 50, 100):
+        small = batch.slice(0, few)
+        raw = codec.encode(small)
+        read = cpu_seconds(
+            lambda raw=raw, few=few: [codec.decode(records_of(raw, few), SCHEMA) for _ in range(100)], 0.2
+        )
+        write = cpu_seconds(lambda small=small: [codec.encode_lines(small) for _ in range(100)], 0.2)
+        print(f"{f'decode, encode {few} records':42s} {read * 1e4:8.2f} µs {write * 1e4:8.2f} µs")
     broker = EmbeddedBroker(retention=Retention(rows=10_000_000))
     thousand = batch.slice(0, 1_000)
     append = cpu_seconds(lambda: [broker.produce("t", thousand) for _ in range(1_000)]) / 1_000

@@ -102,9 +102,9 @@ def assemble(
         fields = fields.append(pa.field(OP, pa.string()))
     batch = pa.RecordBatch.from_arrays(columns, schema=fields)
     if bad:
-        numbers = np.arange(len(batch)) if rows is None else rows
-        keep = ~np.isin(numbers, np.fromiter(bad, np.int64, len(bad)))
-        batch = batch.filter(pa.array(keep))
+        good = np.ones(records.rows, np.bool_)
+        good[list(bad)] = False
+        batch = batch.filter(pa.array(good if rows is None else good[rows]))
     widen: dict[str, pa.DataType] = {}
     for verdict in bad.values() if schema.inferred else ():
         if isinstance(verdict, TooNarrow):

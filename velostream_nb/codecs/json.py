@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.arrow import decode_typed, user_columns
 from velostream_nb.codecs.assemble import assemble, target_of
 from velostream_nb.codecs.infer import Seen, look_at_json, look_at_typed
+from velostream_nb.codecs.json_block import Block
 from velostream_nb.codecs.json_encode import FEW_ROWS, encode_few, encode_rows
 from velostream_nb.codecs.json_plan import NOT_DECODED, Plan, plan_of
 from velostream_nb.codecs.verdicts import Misfit
@@ -118,15 +119,16 @@ def _size(records: RecordSet) -> int:
 
 
 class _RawRecords:
-    """Bytes of a record by its number; lines are split on first use, because hardly any block needs it."""
+    """Bytes of a record by its number; lines are found on first use, because hardly any block needs it."""
 
     def __init__(self, payload: pa.BinaryArray | Lines) -> None:
         self._payload = payload
-        self._lines: list[bytes | None] | None = None
+        self._block: Block | None = None
 
     def __call__(self, row: int) -> bytes:
         if not isinstance(self._payload, Lines):
             return self._payload[row].as_py() or b""
-        if self._lines is None:
-            self._lines = raw_records(self._payload)
-        return (self._lines[row] or b"").rstrip(b"\r")
+        if self._block is None:
+            self._block = Block(self._payload)
+        (line,) = self._block.records(np.array([row]))
+        return (line or b"").rstrip(b"\r")

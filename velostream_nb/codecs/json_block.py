@@ -48,6 +48,11 @@ class Block:
         return found
 
     @cached_property
+    def quote_count(self) -> int:
+        """How many quotes there are."""
+        return int(np.count_nonzero(self.quotes))
+
+    @cached_property
     def is_text(self) -> bool:
         """Whether the whole is UTF-8."""
         if not len(self.text) or self.text.max() <= _LAST_ASCII:
@@ -72,13 +77,16 @@ class Block:
         starts[0], starts[1:] = 0, stops[:-1] + 1
         return starts, stops
 
-    def record(self, row: int) -> bytes | None:
-        """The bytes of a record, without its newline; None for a tombstone."""
+    def records(self, rows: Int64s) -> list[bytes | None]:
+        """The bytes of these records, without their newlines; None for a tombstone."""
         assert self.edges is not None
-        if row in self._tombstones:
-            return None
         starts, stops = self.edges
-        return self.text[starts[row] : stops[row]].tobytes()
+        text = memoryview(self.text.data)
+        pairs = zip(starts[rows].tolist(), stops[rows].tolist(), strict=True)
+        records: list[bytes | None] = [bytes(text[start:stop]) for start, stop in pairs]
+        for at in np.flatnonzero(np.isin(rows, self._tombstones)).tolist() if len(self._tombstones) else ():
+            records[at] = None
+        return records
 
     @cached_property
     def aside(self) -> Int64s:
@@ -90,12 +98,12 @@ class Block:
             return self._tombstones
         return np.union1d(self._tombstones, np.searchsorted(self.edges[1], found, side="right"))
 
+    @cached_property
     def quotes_by_record(self) -> Int64s:
         """How many quotes each record has."""
         assert self.edges is not None
-        starts, stops = self.edges
-        found = np.flatnonzero(self.quotes)
-        return np.searchsorted(found, stops) - np.searchsorted(found, starts)
+        # there are none between one record and the next
+        return np.diff(np.searchsorted(np.flatnonzero(self.quotes), self.edges[1]), prepend=0)
 
     def anchors(self, template: Template) -> Int64s | None:
         """The anchors (anchors, records) of the records, when each is sure to have as many as the template; else None.
@@ -126,8 +134,10 @@ class Block:
         assert self.edges is not None
         starts, stops = self.edges
         marks = self._found(template.gap)
-        first = np.searchsorted(marks, starts)
-        fitting = np.flatnonzero(wanted & (np.searchsorted(marks, stops) - first == template.marks))
+        last = np.searchsorted(marks, stops)
+        first = np.zeros_like(last)
+        first[1:] = last[:-1] + (self._bounds is None)  # a newline is a mark, of no record
+        fitting = np.flatnonzero(wanted & (last - first == template.marks))
         anchors = np.empty((template.marks + 2, len(fitting)), np.int64)
         anchors[0], anchors[-1] = starts[fitting], stops[fitting]
         for number in range(template.marks):

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from velostream_nb.codecs.json_block import Block
 from velostream_nb.codecs.json_fill import Binding, Filled, Wanted
-from velostream_nb.codecs.json_match import match_all, match_some
+from velostream_nb.codecs.json_match import Match, match_all, match_some
 from velostream_nb.codecs.json_template import NULL, Bools, Int64s, Template, learn
 from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import Lines
@@ -26,6 +26,8 @@ LEAST_ROWS = 1_000
 _MOST_TEMPLATES = 4
 _FEW = 16
 """One record in so many may be of no known form before another template is looked for."""
+_LEFT_OVER = 5
+"""One record in so many may be left to be read one by one; with more, all of them are read sooner that way."""
 _MOST_PAUSE = 64
 _MOST_BYTES = 2**31 - 1
 """Arrow counts the bytes of a text array in 32 bits."""
@@ -79,6 +81,7 @@ class FastReader:
         self._least_rows = max(least_rows, 1)
         # replaced as a whole: another thread sees what was known before or after, and either will do
         self._known: tuple[Binding, ...] = ()
+        self._alike = True
         self._pause = 0
         self._left_alone = 0
 
@@ -99,11 +102,11 @@ class FastReader:
 
     def _read_alike(self, block: Block) -> Read | None:
         """The block, when all its records are of the form that was met last."""
-        if not self._known or not block.is_text or len(block.aside):
+        if not (self._known and self._alike and block.is_text) or len(block.aside):
             return None
         binding = self._known[0]
         match = match_all(block, binding.template)
-        if match is None or match.quotes().sum() != np.count_nonzero(block.quotes):
+        if match is None or match.quotes().sum() != block.quote_count:
             return None
         match, columns = binding.fill(block.text, match)
         return Read(None, columns, {}) if match.rows == block.rows else None
@@ -112,32 +115,51 @@ class FastReader:
         """The block, when most of its records are of forms that are known or can be learnt from it."""
         if block.edges is None or not block.is_text:
             return None
+        matches = self._matches(block)
+        pieces: list[Read] = []
+        left = np.ones(block.rows, np.bool_)
+        for binding, match in matches:
+            match, columns = binding.fill(block.text, match)
+            if match.rows:
+                pieces.append(Read(match.numbers, columns, {}))
+                left[match.numbers] = False
+        rest = np.flatnonzero(left)
+        if _LEFT_OVER * len(rest) > block.rows:
+            return None
+        self._alike = len(pieces) == 1 and not len(rest)
+        if len(rest):
+            pieces.append(self._read_each(block.records(rest), rest))
+        return _joined(pieces, block.rows)
+
+    def _matches(self, block: Block) -> list[tuple[Binding, Match]]:
+        """Records by the form they are of, the form that most have first; nothing when too many are of none."""
         strange = np.ones(block.rows, np.bool_)  # of no form yet
         strange[block.aside] = False
-        plain = strange.copy()
-        found = [(binding, _read_some(block, binding, strange)) for binding in self._known]
+        found = [(binding, _matched(block, binding, strange)) for binding in self._known]
         for _ in range(_MOST_TEMPLATES):
             if np.count_nonzero(strange) * _FEW <= block.rows or (binding := self._learn(block, strange)) is None:
                 break
-            found.append((binding, _read_some(block, binding, strange)))
-            if _rows(found[-1][1]) * _FEW < block.rows:
+            found.append((binding, _matched(block, binding, strange)))
+            if found[-1][1].rows * _FEW < block.rows:
                 break
-        left = np.flatnonzero(strange | ~plain)
-        if 2 * len(left) > block.rows:
-            return None
-        # the form that most records have is tried first
-        found.sort(key=lambda each: -_rows(each[1]))
+        strange[block.aside] = True
+        left = np.flatnonzero(strange)
+        if _LEFT_OVER * len(left) > block.rows:
+            return []
+        found.sort(key=lambda each: -each[1].rows)
         self._known = tuple(binding for binding, _ in found[:_MOST_TEMPLATES])
-        pieces = [read for _, read in found if read is not None]
-        if len(left):
-            pieces.append(self._read_each([block.record(row) for row in left.tolist()], left))
-        return _joined(pieces, block.rows)
+        found = [each for each in found if each[1].rows]
+        quotes = sum(int(match.quotes().sum()) for _, match in found)
+        if quotes + sum((record or b"").count(b'"') for record in block.records(left)) == block.quote_count:
+            return found
+        # somewhere in a text there is one
+        return [(b, match.keep(block.quotes_by_record[match.numbers] == match.quotes())) for b, match in found]
 
     def _learn(self, block: Block, strange: Bools) -> Binding | None:
         """The form of one of these records, if it can be read fast; where only kinds are new, with the known ones."""
         rows = np.flatnonzero(strange)
-        for row in rows[[0, len(rows) // 2, -1]].tolist():
-            if (template := learn(block.record(row) or b"")) is None:
+        for record in block.records(rows[[0, len(rows) // 2, -1]]):
+            if (template := learn(record or b"")) is None:
                 continue
             for known in self._known:
                 if known.template.literals == template.literals:
@@ -154,27 +176,18 @@ def _of_both_kinds(template: Template, known: Template) -> Template:
     return replace(template, kinds=tuple(kinds), numbers={**known.numbers, **template.numbers})
 
 
-def _read_some(block: Block, binding: Binding, strange: Bools) -> Read | None:
-    """Those of the records that are of this form, which are then strange no more; None when none is."""
+def _matched(block: Block, binding: Binding, strange: Bools) -> Match:
+    """Those of the records that are of this form, which are then strange no more."""
     match = match_some(block, binding.template, strange)
-    if match is None:
-        return None
-    alike = block.quotes_by_record()[match.numbers] == match.quotes()
-    match, columns = binding.fill(block.text, match if alike.all() else match.keep(alike))
-    if not match.rows:
-        return None
     strange[match.numbers] = False
-    return Read(match.numbers, columns, {})
-
-
-def _rows(read: Read | None) -> int:
-    return 0 if read is None or read.numbers is None else len(read.numbers)
+    return match
 
 
 def _joined(pieces: Sequence[Read], rows: int) -> Read:
     """The pieces as one, in the order of the records."""
-    numbers = np.concatenate([piece.numbers for piece in pieces])
     bad = {row: verdict for piece in pieces for row, verdict in piece.bad.items()}
+    pieces = [piece for piece in pieces if piece.numbers is not None and len(piece.numbers)] or pieces[:1]
+    numbers = np.concatenate([piece.numbers for piece in pieces])
     order = None if bool((numbers[1:] > numbers[:-1]).all()) else pa.array(np.argsort(numbers))
     columns = {}
     for name in pieces[0].columns:

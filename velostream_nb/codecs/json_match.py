@@ -64,15 +64,16 @@ def match_all(block: Block, template: Template) -> Match | None:
     return match if misfits is None else None
 
 
-def match_some(block: Block, template: Template, wanted: Bools) -> Match | None:
-    """The match of those of the wanted records that are of the template's form; None when none is."""
+def match_some(block: Block, template: Template, wanted: Bools) -> Match:
+    """The match of those of the wanted records that are of the template's form, perhaps of none."""
     numbers, anchors = block.anchors_of(template, wanted)
     if len(numbers) and (misplaced := _misplaced(template, anchors)) is not None:
         numbers, anchors = numbers[~misplaced], anchors.compress(~misplaced, axis=1)
     if len(numbers) and (unlike := _unlike(block.text, template, anchors)) is not None:
         numbers, anchors = numbers[~unlike], anchors.compress(~unlike, axis=1)
     if not len(numbers):
-        return None
+        nothing = np.empty((len(template.kinds), 0), np.int64)
+        return Match(template, np.empty(0, np.int64), nothing, nothing, None)
     match, misfits = _classified(block.text, template, numbers, anchors)
     return match if misfits is None else match.keep(~misfits)
 
