@@ -44,8 +44,7 @@ class Queried:
             left_sql = f"(SELECT *, unnest(range({first}, {last} + 1)) AS __bucket FROM {left_sql})"
             right_sql = f"(SELECT *, {self._bucket(TS)} AS __bucket FROM {right_sql})"
             on += " AND __l.__bucket = __r.__bucket"
-        if node.kind in ("semi", "anti"):  # any match does
-            return f"SELECT __l.{_ROW} AS l, 0::BIGINT AS r FROM {left_sql} AS __l SEMI JOIN {right_sql} AS __r ON {on}"
+        # for SEMI and ANTI too: without an equality, the IE Join of DuckDB 2.0 loses rows there
         return f"SELECT __l.{_ROW} AS l, __r.{_ROW} AS r FROM {left_sql} AS __l JOIN {right_sql} AS __r ON {on}"
 
     def _bucket(self, time: str) -> str:
@@ -67,8 +66,6 @@ class Queried:
 
     def pairs(self, left: Side, right: Side) -> Pairs:
         """Numbers of the left rows and of the right rows of all pairs that have a new row.
-
-        Of a semi or anti join only the left rows that have a match count.
 
         Raises:
             EvaluationError: the condition cannot be computed for some pair.
