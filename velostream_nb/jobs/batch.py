@@ -36,8 +36,8 @@ from velostream_nb.sql.statements import CreateStream, CreateView, InsertRows, L
 
 _TAKEN = (CreateStream, LoadTable, CreateView, InsertRows, SetOption, StartJob)
 
-BATCH_ROWS = 50_000
-"""Records of a source in one tick unless told otherwise."""
+BATCH_ROWS = 80_000
+"""Records of a source in one tick unless told otherwise. (50,000 take a tenth more time, 100,000 take 40 MB more.)"""
 
 
 def run_files(
