@@ -122,10 +122,13 @@ class Emit:
         else:
             gone, come = np.repeat(gone, -weights[gone]), np.repeat(come, weights[come])
         places = np.concatenate([gone, come])
-        columns = changes.select(list(self._columns)).take(pa.array(places)).columns
-        ops = pa.array(["delete", "upsert" if self._upserts else "insert"])
-        which = np.repeat(np.arange(2), [len(gone), len(come)])
-        return pa.Table.from_arrays([*columns, ops.take(pa.array(which))], schema=self.schema)
+        rows = changes.select(list(self._columns))
+        if len(places) and places[-1] - places[0] == len(places) - 1 and bool((places[1:] > places[:-1]).all()):
+            rows = rows.slice(places[0], len(places))  # such as all new rows, behind the old ones that they replace
+        else:
+            rows = rows.take(pa.array(places))
+        ops = [pa.repeat("delete", len(gone)), pa.repeat("upsert" if self._upserts else "insert", len(come))]
+        return pa.Table.from_arrays([*rows.columns, pa.chunked_array(ops)], schema=self.schema)
 
 
 def _net(codes: Int64s, weights: Int64s) -> tuple[Int64s, Int64s]:

@@ -19,6 +19,8 @@ from velostream_nb.engine.frames import Values
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _HALF = 32
 _LEAST_BITS = 8
+_FEW = 100
+"""So many values are looked up one by one sooner than the different ones of them are found."""
 _BYTES = 16 * 8 // 3 + 8
 
 
@@ -264,19 +266,22 @@ class _Objects:
         return self._bytes + 100 * len(self._numbers)
 
     def number(self, column: pa.ChunkedArray) -> Int64s:
+        if len(column) <= _FEW:
+            return self._of(whole(column))
         codes = codes_of(pa.table([column], names=["key"]), ("key",))
         places, numbers = first_places(codes)
-        different = whole(column).take(pa.array(places))
-        values = different.to_pylist()
-        get = self._numbers.get
-        found = np.fromiter((get(value, -1) for value in values), dtype=np.int64, count=len(values))
-        fresh = np.flatnonzero(found < 0)
-        if len(fresh):
-            for place in fresh.tolist():
-                found[place] = self._numbers[values[place]] = len(self._numbers)
-            self._new.append(different.take(pa.array(fresh)))
+        return self._of(whole(column).take(pa.array(places)))[numbers]
+
+    def _of(self, array: pa.Array) -> Int64s:
+        """The numbers of values, looked up one by one."""
+        values, numbers = array.to_pylist(), self._numbers
+        known = len(numbers)
+        found = [numbers.setdefault(value, len(numbers)) for value in values]
+        if len(numbers) > known:
+            fresh = {number: place for place, number in enumerate(found) if number >= known}
+            self._new.append(array.take(pa.array([fresh[number] for number in range(known, len(numbers))])))
             self._bytes += self._new[-1].nbytes
-        return found[numbers]
+        return np.array(found, dtype=np.int64)
 
     def array(self, numbers: Int64s) -> pa.Array:
         if self._new:

@@ -12,7 +12,7 @@ from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.numbering import KeyNumbering, first_places, with_room
 from velostream_nb.engine.tallied import Columns, Tallied, compiled
-from velostream_nb.engine.tallies import Final, differ
+from velostream_nb.engine.tallies import Final, chained, differ
 from velostream_nb.sql import plan
 
 _FEW = 1_024
@@ -115,10 +115,8 @@ class TalliedGroups:
             changed |= differ(old, new)
         gone, come = np.flatnonzero(was & changed), np.flatnonzero(now & changed)
         keys = self._keys.arrays(touched[np.concatenate([gone, come])])
-        values = [
-            pa.concat_arrays([old.take(pa.array(gone)), new.take(pa.array(come))])
-            for old, new in zip(self._tallied.arrays(before), self._tallied.arrays(after), strict=True)
-        ]
+        finals = [chained(old, gone, new, come) for old, new in zip(before, after, strict=True)]
+        values = self._tallied.arrays(finals)
         weights = np.repeat(np.array([-1, 1]), [len(gone), len(come)])
         return pa.Table.from_arrays([*keys, *values, pa.array(weights)], schema=self.schema)
 

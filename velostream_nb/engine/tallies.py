@@ -312,6 +312,26 @@ def as_array(final: Final, dtype: pa.DataType) -> pa.Array:
     return array_of(final, dtype) if isinstance(final, Values) else pa.array(final, dtype)
 
 
+def chained(first: Final, places: Int64s, second: Final, more: Int64s) -> Final:
+    """Values of the one at some places, then of the other, which is of the same kind."""
+    if isinstance(first, Wide):
+        assert isinstance(second, Wide)
+        high = np.concatenate([first.high[places], second.high[more]])
+        return Wide(high, np.concatenate([first.low[places], second.low[more]]), _valid(first, places, second, more))
+    if isinstance(first, Values):
+        assert isinstance(second, Values)
+        numbers = np.concatenate([first.numbers[places], second.numbers[more]])
+        return Values(numbers, _valid(first, places, second, more))
+    assert isinstance(second, np.ndarray)
+    return np.concatenate([first[places], second[more]])
+
+
+def _valid(first: Values | Wide, places: Int64s, second: Values | Wide, more: Int64s) -> npt.NDArray[np.bool_] | None:
+    if first.valid is None or second.valid is None:  # a count is never NULL
+        return None
+    return np.concatenate([first.valid[places], second.valid[more]])
+
+
 def differ(before: Final, after: Final) -> npt.NDArray[np.bool_]:
     """Where values are not the same; NULL is NULL and NaN is NaN."""
     if isinstance(before, Wide):
