@@ -1,7 +1,8 @@
 """JSON: one object a record. The codec that nearly every byte of the product passes through, so it is built for speed.
 
-A block of lines is decoded in one call. When that fails, or when the block could hide two objects in one line, its
-lines are decoded one by one, so that exactly the records at fault are rejected. Either way gives the same rows.
+A big block whose records share a form is read by their template (`json_fast`). Else a block of lines is decoded in one
+call; when that fails, or when the block could hide two objects in one line, its lines are decoded one by one, so that
+exactly the records at fault are rejected. Each way gives the same rows.
 """
 
 from __future__ import annotations

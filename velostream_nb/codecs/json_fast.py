@@ -1,6 +1,6 @@
 """Blocks of records that share a form, read column by column: what a program writes comes from a few templates.
 
-`json_plan` defines what JSON becomes. What is read here is what it would have read, at a third of the time and without
+`json_plan` defines what JSON becomes. What is read here is what it would have read, in half the time and without
 holding the interpreter; a record that is not to the last byte of a known form is left to it.
 """
 

@@ -249,7 +249,8 @@ class _Values:
     def _misfits(self, found: pa.BooleanArray) -> Bools:
         flags = pc.fill_null(found, False).to_numpy(zero_copy_only=False).reshape(-1, self.match.rows)
         misfits: Bools = flags.any(axis=0)
-        return misfits
+        # if Arrow refuses what looks right, they are all looked at one by one
+        return misfits if misfits.any() else np.ones_like(misfits)
 
 
 def _has_infinity(numbers: pa.DoubleArray) -> bool:
