@@ -38,6 +38,7 @@ class RunBroker(FilesBroker):
     def __init__(self, files: Mapping[str, str | Path], clock: Clock, *, behind: bool = False) -> None:
         self._behind = behind
         self._waiting: dict[str, list[Payload]] = {}
+        self._waiting_rows: dict[str, int] = {}
         self._costs: dict[str, Cost] = {}
         self._failed: VeloError | None = None
         inner = EmbeddedBroker(clock, retention=Retention(rows=BETWEEN_ROWS, bytes=None))
@@ -72,6 +73,8 @@ class RunBroker(FilesBroker):
         for output in outputs:
             if output.topic in self.sinks:
                 self._waiting.setdefault(output.topic, []).append(output.payload)
+                rows = self._waiting_rows.get(output.topic, 0) + payload_rows(output.payload)
+                self._waiting_rows[output.topic] = rows
             elif output.topic not in self.between:
                 self.dropped.add(output.topic)
         if not self._behind:
@@ -81,10 +84,9 @@ class RunBroker(FilesBroker):
 
     def chores(self) -> list[Task]:
         """The writing that is worth it, one task a sink; jobs may work meanwhile."""
-        waiting = {topic: sum(map(payload_rows, payloads)) for topic, payloads in self._waiting.items()}
         return [
             Task(partial(self._write, topic), rows, self._costs.setdefault(topic, Cost()))
-            for topic, rows in waiting.items()
+            for topic, rows in self._waiting_rows.items()
             if rows >= WRITE_ROWS
         ]
 
@@ -100,6 +102,7 @@ class RunBroker(FilesBroker):
 
     def _write(self, topic: str) -> None:
         payloads, self._waiting[topic] = self._waiting.get(topic, []), []
+        self._waiting_rows[topic] = 0
         sink = self.sinks[topic]
         try:
             for payload in coalesced(payloads):
