@@ -31,7 +31,7 @@ def test_candidates_are_the_near_rows(sizes, low, high):
     scale = Scale([left.times, right.times], 3)
     found = [
         (int(left.rows[i]), int(right.rows[j]))
-        for one, other in candidates(left, right, scale, low, high)
+        for one, other in candidates(left, scale.fold(right.codes, right.times), scale, low, high)
         for i, j in zip(one, other, strict=True)
     ]
     assert len(found) == len(set(found))
@@ -70,7 +70,7 @@ def test_times_too_far_apart_to_fold_are_found_by_their_ranks():
     assert (np.diff(scale.fold(rows.codes, rows.times)) > 0).all()
     found = {
         (int(rows.times[i]), int(rows.times[j]))
-        for one, other in candidates(rows, rows, scale, -6, 6)
+        for one, other in candidates(rows, scale.fold(rows.codes, rows.times), scale, -6, 6)
         for i, j in zip(one, other, strict=True)
     }
     assert found == {(a, b) for a in FAR_APART for b in FAR_APART if abs(a - b) <= 6}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS, no_rows
 from velostream_nb.engine.arrays import whole
-from velostream_nb.engine.bands import Run, Scale, merged, moved, run_of
+from velostream_nb.engine.bands import Run, Scale, by_position, later, merged, moved, run_of
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.join_keys import Numbers, common_type
@@ -107,24 +108,11 @@ class AsofJoin(Operator):
         if self.node.versions:
             run = replace(run, marks=(_are_deletes(rows.column(OP))[run.rows],))
         side = self._right.with_new(Arrived(rows, run), tracked=False)
-        return replace(side, new=self._by_position(side, side.new))
+        return Side(side.rows, side.found, side.old, self._by_position(side, side.new))
 
     def _by_position(self, side: Side, run: Run) -> Run:
         """The same rows with those of equal key and time by position."""
-        ties = np.flatnonzero((run.times[1:] == run.times[:-1]) & (run.codes[1:] == run.codes[:-1]))
-        if not len(ties) or self._behind(side, run.rows[ties + 1], run.rows[ties]).all():
-            return run
-        positions = [int64s(side.rows, name)[run.rows] for name in reversed(self.node.inputs[1].pos)]
-        return run.at(np.lexsort([*positions, run.times, run.codes]))
-
-    def _behind(self, side: Side, rows: Int64s, others: Int64s) -> Bools:
-        """Have rows later positions than others?"""
-        later, same = np.zeros(len(rows), dtype=np.bool_), np.ones(len(rows), dtype=np.bool_)
-        for name in self.node.inputs[1].pos:
-            position = int64s(side.rows, name)
-            later |= same & (position[rows] > position[others])
-            same &= position[rows] == position[others]
-        return later
+        return by_position(run, [partial(int64s, side.rows, name) for name in self.node.inputs[1].pos])
 
     def _kept(self, side: Side, left_us: int, oldest_us: int, right_us: int) -> Side:
         """The rows that are needed still."""
@@ -139,7 +127,7 @@ class AsofJoin(Operator):
             run = self._in_force(run, oldest_us)
         if self.node.versions:
             run = self._alive(run, oldest_us)
-        side = replace(side, old=run, new=Run.none(run.marks)).swept()
+        side = Side(side.rows, side.found, run, Run.none(run.marks)).swept()
         if len(self._numbers) > _UNUSED_KEYS + 2 * len(side):
             side = side.renumbered(self._numbers.keep(np.unique(side.old.codes)))
             side = replace(side, old=self._by_position(side, side.old))
@@ -198,7 +186,7 @@ class AsofJoin(Operator):
         codes = self._numbers.of_rows(left, self._keys[0])
         at = moved(int64s(left, TS), self.node.offset_us)
         scale = Scale([at, old.times, new.times], len(self._numbers))
-        wanted = scale.fold(codes, at)
+        wanted = scale.fold_any(codes, at)
         first, second = (self._nearest(run, scale, codes, wanted) for run in (old, new))
         found = self._nearer(right, first, second)
         if self.node.versions:
@@ -228,11 +216,9 @@ class AsofJoin(Operator):
         both = np.flatnonzero((rows >= 0) & (others >= 0))
         if len(both):
             one, other = rows[both], others[both]
-            times = side.times(one), side.times(other)
-            later = times[1] > times[0]
-            ties = np.flatnonzero(times[1] == times[0])
-            later[ties] = self._behind(side, other[ties], one[ties])
-            taken = ~later if self.node.forward else later
+            columns = [int64s(side.rows, name) for name in (TS, *self.node.inputs[1].pos)]
+            behind = later(columns, other, one)
+            taken = ~behind if self.node.forward else behind
             found[both[taken]] = other[taken]
         return found
 

@@ -7,8 +7,8 @@ few rows meet many, binary searches find where the runs begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Run:
 
     def behind(self, count: int) -> Run:
         """The same rows when so many others stand before them."""
-        return replace(self, rows=self.rows + count) if count else self
+        return Run(self.rows + count, self.codes, self.times, self.marks) if count else self
 
 
 class Scale:
@@ -107,13 +107,19 @@ class Scale:
             self._span = len(self._distinct) + 1
 
     def fold(self, codes: Int64s, times: Int64s) -> Int64s:
-        """One number a row; a time that no row has is put between the others."""
+        """One number a row."""
         if not self.even:
             return codes * self._span + np.searchsorted(self._distinct, times)
-        places = np.clip(times, self._least, self._least + self._span - 1)
-        places -= self._least
-        places += codes * self._span
-        return places
+        folded = codes * self._span
+        folded += times
+        folded -= self._least
+        return folded
+
+    def fold_any(self, codes: Int64s, times: Int64s) -> Int64s:
+        """The same for times that no row may have: they are put between the others."""
+        if not self.even:
+            return self.fold(codes, times)
+        return self.fold(codes, np.minimum(np.maximum(times, self._least), self._least + self._span - 1))
 
 
 # -- many rows that meet a few ----------------------------------------------------------------------------------------
@@ -150,11 +156,14 @@ def _crowded(folded: Int64s, reach: int, first: Int64s, distance: int, differing
 # -- a few rows that meet many ----------------------------------------------------------------------------------------
 
 
-def candidates(probe: Run, target: Run, scale: Scale, low_us: int, high_us: int) -> Iterator[Pairs]:
-    """Places in both runs: equal codes, and ``low_us <= target's time - probe's time <= high_us``."""
-    within = scale.fold(target.codes, target.times)
-    first = _places(within, scale.fold(probe.codes, moved(probe.times, low_us)))
-    sizes = _places(within, scale.fold(probe.codes, moved(probe.times, high_us + 1))) - first
+def candidates(probe: Run, target: Int64s, scale: Scale, low_us: int, high_us: int) -> Iterator[Pairs]:
+    """Places in both runs: equal codes, and ``low_us <= target's time - probe's time <= high_us``.
+
+    Args:
+        target: the other run, folded.
+    """
+    first = _places(target, scale.fold_any(probe.codes, moved(probe.times, low_us)))
+    sizes = _places(target, scale.fold_any(probe.codes, moved(probe.times, high_us + 1))) - first
     yield from _expanded(np.arange(len(probe)), first, sizes)
 
 
@@ -206,6 +215,31 @@ def run_of(parts: Parted, codes: Int64s, times: Int64s) -> Run:
     run = Run(order, np.repeat(codes[by], sizes[by]), times[order])
     back = run.times[1:] < run.times[:-1]
     return run.sorted() if (back & (run.codes[1:] == run.codes[:-1])).any() else run
+
+
+def by_position(run: Run, positions: Sequence[Callable[[], Int64s]]) -> Run:
+    """The same rows with those of equal code and time by their positions.
+
+    Args:
+        positions: they give each position column, of all the rows that numbers of rows refer to; called only if needed.
+    """
+    ties = np.flatnonzero((run.times[1:] == run.times[:-1]) & (run.codes[1:] == run.codes[:-1]))
+    if not len(ties):
+        return run
+    columns = [position() for position in positions]
+    if later(columns, run.rows[ties + 1], run.rows[ties]).all():
+        return run
+    return run.at(np.lexsort([*(column[run.rows] for column in reversed(columns)), run.times, run.codes]))
+
+
+def later(columns: Sequence[Int64s], rows: Int64s, others: Int64s) -> npt.NDArray[np.bool_]:
+    """Are rows after others by these columns, the first of which counts most?"""
+    after, same = np.zeros(len(rows), dtype=np.bool_), np.ones(len(rows), dtype=np.bool_)
+    for column in columns:
+        one, other = column[rows], column[others]
+        after |= same & (one > other)
+        same &= one == other
+    return after
 
 
 def merged(one: Run, other: Run) -> Run:

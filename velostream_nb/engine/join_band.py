@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,12 @@ from velostream_nb.core.records import TS
 from velostream_nb.engine.bands import Mark, Pairs, Run, Scale, candidates, neighbours, run_of
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.join_formulas import Doubles, doubles_of, holds, is_exact
+from velostream_nb.engine.join_formulas import doubles_of, holds, is_exact
 from velostream_nb.engine.join_keys import Numbers, comparable, has_order, sortable
 from velostream_nb.engine.join_rest import Rest, joined
 from velostream_nb.engine.join_side import Arrived, Bools, Side
 from velostream_nb.sql import plan
-from velostream_nb.sql.join_formulas import Formula, Value
+from velostream_nb.sql.join_formulas import Formula
 from velostream_nb.sql.join_parts import Part, parts_of
 
 _UNUSED_KEYS = 1024
@@ -130,6 +130,13 @@ def _are_times(left: pa.Schema, right: pa.Schema, one: str, other: str) -> bool:
     return bool(kind == right.field(other).type) and pa.types.is_timestamp(kind) and kind.unit == "us"
 
 
+class _Folded(NamedTuple):
+    """A run, and its rows as numbers of one `Scale`."""
+
+    run: Run
+    numbers: Int64s
+
+
 class Banded:
     """Finds pairs."""
 
@@ -140,6 +147,7 @@ class Banded:
         self._values = [Numbers([kind]) for *_, kind in band.unequal]
         self._rest = Rest(node, duck, left, right, band.rest) if band.rest else None
         self._read = band.read(0), band.read(1)
+        self._formulas = [(f, [(v, self._read[v.side].index(v.column)) for v in f.values()]) for f in band.formulas]
         self._mirrored = False
 
     # -- rows -------------------------------------------------------------------------------------------------------
@@ -159,7 +167,8 @@ class Banded:
         void = self._void(rows, side)
         if void is not None:
             run = replace(run, codes=np.where(void[run.rows], -1, run.codes)).sorted()
-        return Arrived(rows, replace(run, marks=tuple(mark[run.rows] for mark in self._marks(rows, side))))
+        marks = tuple(mark[run.rows] for mark in self._marks(rows, side))
+        return Arrived(rows, Run(run.rows, run.codes, run.times, marks))
 
     def _void(self, rows: pa.Table, side: int) -> Bools | None:
         """Rows that match nothing because a column they are compared by is NULL."""
@@ -192,44 +201,44 @@ class Banded:
     def _near(self, left: Side, right: Side) -> Iterator[Pairs]:
         """The pairs of which the band says that they match."""
         band = self._band
-        new_left, old_left, new_right, old_right = (run.keyed() for run in (left.new, left.old, right.new, right.old))
-        times = [run.times for run in (new_left, old_left, new_right, old_right)]
-        scale = Scale(times, len(self._keys), band.reach_us)
+        runs = [run.keyed() for run in (left.new, left.old, right.new, right.old)]
+        scale = Scale([run.times for run in runs], len(self._keys), band.reach_us)
+        new_left, old_left, new_right, old_right = (_Folded(run, scale.fold(run.codes, run.times)) for run in runs)
         if self._mirrored and scale.even and band.around:
-            yield from self._among(new_left, new_right.rows, scale)
+            yield from self._among(new_left, new_right.run.rows)
         else:
             yield from self._between(new_left, new_right, scale)
         yield from self._between(new_left, old_right, scale)
         yield from self._between(old_left, new_right, scale)
 
-    def _among(self, both: Run, right_rows: Int64s, scale: Scale) -> Iterator[Pairs]:
+    def _among(self, both: _Folded, right_rows: Int64s) -> Iterator[Pairs]:
         """Pairs of rows that are left rows and right rows at once."""
-        band = self._band
-        folded = scale.fold(both.codes, both.times)
-        for one, other in neighbours(folded, band.reach_us, both.marks[: len(band.unequal)]):
+        band, run = self._band, both.run
+        for one, other in neighbours(both.numbers, band.reach_us, run.marks[: len(band.unequal)]):
             for pair in ((one, other), (other, one)):
-                left, right = self._checked(*pair, both, both)
-                yield both.rows[left], right_rows[right]
+                left, right = self._checked(*pair, run, run)
+                yield run.rows[left], right_rows[right]
         if band.low_us <= 0 <= band.high_us and not band.unequal:
-            each = np.arange(len(both))
-            left, right = self._compared(each, each, both, both)
-            yield both.rows[left], right_rows[right]
+            each = np.arange(len(run))
+            left, right = self._compared(each, each, run, run)
+            yield run.rows[left], right_rows[right]
 
-    def _between(self, left: Run, right: Run, scale: Scale) -> Iterator[Pairs]:
+    def _between(self, left: _Folded, right: _Folded, scale: Scale) -> Iterator[Pairs]:
         """Pairs of a row of each."""
         band = self._band
-        sizes = len(left), len(right)
+        sizes = len(left.run), len(right.run)
         if not min(sizes):
             return
         if scale.even and band.around and max(sizes) < _ALIKE * min(sizes):
-            pairs = self._merged(left, right, scale)
+            pairs = self._merged(left, right)
         elif sizes[0] <= sizes[1]:
-            pairs = self._searched(candidates(left, right, scale, -band.high_us, -band.low_us), left, right)
+            near = candidates(left.run, right.numbers, scale, -band.high_us, -band.low_us)
+            pairs = self._searched(near, left.run, right.run)
         else:
-            turned = candidates(right, left, scale, band.low_us, band.high_us)
-            pairs = self._searched(((one, other) for other, one in turned), left, right)
+            turned = candidates(right.run, left.numbers, scale, band.low_us, band.high_us)
+            pairs = self._searched(((one, other) for other, one in turned), left.run, right.run)
         for one, other in pairs:
-            yield left.rows[one], right.rows[other]
+            yield left.run.rows[one], right.run.rows[other]
 
     def _searched(self, pairs: Iterator[Pairs], left: Run, right: Run) -> Iterator[Pairs]:
         """Pairs of rows that are near, as far as they match."""
@@ -240,18 +249,18 @@ class Banded:
                 one, other = one[apart], other[apart]
             yield self._compared(one, other, left, right)
 
-    def _merged(self, left: Run, right: Run, scale: Scale) -> Iterator[Pairs]:
+    def _merged(self, left: _Folded, right: _Folded) -> Iterator[Pairs]:
         """Both as one run, of which neighbours from different sides are pairs."""
-        band, before = self._band, len(left)
-        folded = np.concatenate([scale.fold(run.codes, run.times) for run in (left, right)])
+        band, before = self._band, len(left.run)
+        folded = np.concatenate((left.numbers, right.numbers))
         order = np.argsort(folded, kind="stable")
         is_right = order >= before
-        unequal = len(band.unequal)
-        marks = [np.concatenate(m)[order] for m in zip(left.marks[:unequal], right.marks[:unequal], strict=True)]
+        both = zip(left.run.marks, right.run.marks[: len(band.unequal)], strict=False)
+        marks = [np.concatenate(pair)[order] for pair in both]
         for one, other in neighbours(folded[order], band.reach_us, [is_right, *marks]):
             turned = is_right[one]
             first, second = np.where(turned, other, one), np.where(turned, one, other)
-            yield self._checked(order[first], order[second] - before, left, right)
+            yield self._checked(order[first], order[second] - before, left.run, right.run)
 
     def _checked(self, one: Int64s, other: Int64s, left: Run, right: Run) -> Pairs:
         """Pairs of near rows, different where they should be, as far as they match."""
@@ -270,12 +279,9 @@ class Banded:
             passing = np.flatnonzero(_OPERATORS[sign](a[one], b[other]))
             one, other = one[passing], other[passing]
         first += len(band.ordered)
-        for formula in band.formulas:
-            sides = [(left.marks[first:], one), (right.marks[first:], other)]
-            gathered: dict[Value, Doubles] = {}
-            for value in formula.values():
-                marks, places = sides[value.side]
-                gathered[value] = marks[self._read[value.side].index(value.column)][places]
+        for formula, reads in self._formulas:
+            sides = (left.marks, one), (right.marks, other)
+            gathered = {value: sides[value.side][0][first + at][sides[value.side][1]] for value, at in reads}
             passing = np.flatnonzero(holds(formula, gathered))
             one, other = one[passing], other[passing]
         return one, other

@@ -75,10 +75,12 @@ class Numbers:
 
     Args:
         types: of the key's parts, in which both sides are compared; () for one key for all.
+        nulls: NULL is a value like others, equal to itself: no number is -1.
     """
 
-    def __init__(self, types: Sequence[pa.DataType]) -> None:
+    def __init__(self, types: Sequence[pa.DataType], *, nulls: bool = False) -> None:
         self._types = tuple(types)
+        self._nulls = nulls
         self._known: KeyNumbering | _Listed
         if all(map(can_number, types)):
             self._known = KeyNumbering([pa.field(str(i), t) for i, t in enumerate(types)])
@@ -102,22 +104,24 @@ class Numbers:
     def of_rows(self, rows: pa.Table, columns: Sequence[str]) -> Int64s:
         """The number of each row."""
         if self._plain and rows.num_rows <= _FEW:
-            return self._looked_up(
-                [whole(rows.column(c)).cast(t) for c, t in zip(columns, self._types, strict=True)], rows.num_rows
-            )
+            return self._looked_up(self._compared(rows, columns), rows.num_rows)
         parts, keys = self._parted(rows, columns)
         places, partition = first_places(parts.codes)
         found: Int64s = self._number(keys, places)[partition]
         return found
 
     def _parted(self, rows: pa.Table, columns: Sequence[str]) -> tuple[Parted, list[pa.Array]]:
-        """The rows by their keys, which are compared as the types say."""
-        names = tuple(columns)
-        if any(rows.schema.field(c).type != t for c, t in zip(columns, self._types, strict=True)):
-            parts = [rows.column(c).cast(t) for c, t in zip(columns, self._types, strict=True)]
-            names = tuple(map(str, range(len(parts))))
-            rows = pa.table(parts, names=list(names))
-        return parted(rows, names), [whole(rows.column(name)) for name in names]
+        """The rows by their keys, and these."""
+        keys = self._compared(rows, columns)
+        if all(rows.schema.field(c).type == t for c, t in zip(columns, self._types, strict=True)):
+            return parted(rows, tuple(columns)), keys
+        names = tuple(map(str, range(len(keys))))
+        return parted(pa.table(keys, names=list(names)), names), keys
+
+    def _compared(self, rows: pa.Table, columns: Sequence[str]) -> list[pa.Array]:
+        """The key columns as the types in which they are compared."""
+        arrays = [whole(rows.column(name)) for name in columns]
+        return [a if a.type == t else a.cast(t) for a, t in zip(arrays, self._types, strict=True)]
 
     def _number(self, columns: list[pa.Array], rows: Int64s) -> Int64s:
         """The numbers of some rows."""
@@ -128,16 +132,20 @@ class Numbers:
 
     def _looked_up(self, keys: list[pa.Array], rows: int) -> Int64s:
         """The same for a few keys, most of which come again and again."""
-        listed = list(zip(*(key.to_pylist() for key in keys), strict=True)) if keys else [()] * rows
-        known = self._recent
-        if not all(key in known for key in listed):
-            if len(known) > _REMEMBERED:
-                known.clear()
-            known.update(zip(listed, self._given(keys, rows).tolist(), strict=True))
-        return np.fromiter((known[key] for key in listed), dtype=np.int64, count=rows)
+        if not keys:
+            return self._given(keys, rows)
+        listed = list(zip(*(key.to_pylist() for key in keys), strict=True))
+        found = list(map(self._recent.get, listed))
+        if None in found:
+            if len(self._recent) > _REMEMBERED:
+                self._recent.clear()
+            numbers = self._given(keys, rows)
+            self._recent.update(zip(listed, numbers.tolist(), strict=True))
+            return numbers
+        return np.array(found, dtype=np.int64)
 
     def _given(self, keys: list[pa.Array], rows: int) -> Int64s:
-        if not any(key.null_count for key in keys):
+        if self._nulls or not any(key.null_count for key in keys):
             return self._known.number([pa.chunked_array([key]) for key in keys], rows)
         there = np.logical_and.reduce([key.is_valid().to_numpy(zero_copy_only=False) for key in keys])
         some = [pa.chunked_array([key.filter(pa.array(there))]) for key in keys]

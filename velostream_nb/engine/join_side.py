@@ -11,7 +11,7 @@ import pyarrow as pa
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, no_rows
 from velostream_nb.engine.bands import Run, merged
-from velostream_nb.engine.delta import Int64s, concat
+from velostream_nb.engine.delta import Int64s, concat, int64s
 
 Bools = npt.NDArray[np.bool_]
 
@@ -76,7 +76,8 @@ class Side:
 
     def times(self, rows: Int64s) -> Int64s:
         """Event times of some rows."""
-        return np.asarray(self.rows.column(TS).take(pa.array(rows)).to_numpy(), dtype=np.int64)
+        found: Int64s = int64s(self.rows, TS)[rows]
+        return found
 
     def settled(self, least_us: int, *, once: bool) -> tuple[Side, Int64s]:
         """(what stays after the tick, the rows that go without a match); rows before `least_us` go.
@@ -95,7 +96,7 @@ class Side:
             else:  # nothing is ever said of a row that matches none
                 stays = stays & (run.codes >= 0)
             kept.append(run.only(stays))
-        side = replace(self, old=merged(*kept), new=Run.none(self.new.marks))
+        side = Side(self.rows, self.found, merged(*kept), Run.none(self.new.marks))
         return side, np.concatenate(lone) if lone else np.empty(0, dtype=np.int64)
 
     def swept(self) -> Side:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, WEIGHT, no_rows
-from velostream_nb.engine.delta import WM, Account, Delta, int64s
-from velostream_nb.engine.duck import Duck, EvaluationError, quote, quoted
+from velostream_nb.engine.delta import WM, Account, Delta, int64s, is_sorted
+from velostream_nb.engine.duck import Duck, EvaluationError, Statement, quote, quoted
 from velostream_nb.engine.node import Operator, shown
 from velostream_nb.sql import plan
 
@@ -25,36 +25,50 @@ class TableJoin(Operator):
 
     name = "table join"
     node: plan.TableJoin
+    fuses = True
 
-    def __init__(self, node: plan.TableJoin, duck: Duck, account: Account, table: Operator, stream: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.TableJoin,
+        duck: Duck,
+        account: Account,
+        table: Operator,
+        stream: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
+        self.then = then
         self._columns = [n for n in table.schema.names if n != WEIGHT]
         self._changes = duck.feed(table.schema)
+        self._next = duck.feed(table.schema)
         self._state = duck.table(f"SELECT * FROM {self._changes.name}")
-        self._upkeep = self._prepared_upkeep()
+        self._merge, self._forget, self._keep = self._prepared_upkeep()
         row = pa.field(_ROW, pa.int64())
         self._feed = duck.feed(stream.schema.append(row))
         self._late_feed = duck.feed(stream.schema.append(pa.field(WM, pa.int64())).append(row))
-        self._statement = duck.prepare(self._sql(self._feed.name))
-        self.schema = pa.schema(list(duck.schema_of(self._sql(self._feed.name)))[:-1])
+        sql = self.projected(self._sql(self._feed.name), f", {_ROW}")
+        self._statement = duck.prepare(sql)
+        self.schema = pa.schema(list(duck.schema_of(sql))[:-1])
 
     # -- SQL --------------------------------------------------------------------------------------------------------
 
-    def _prepared_upkeep(self) -> tuple[str, ...]:
-        """Rows that the changes touch go, their new sums come; with a key, the rows of an equal key are touched."""
+    def _prepared_upkeep(self) -> tuple[Statement, Statement, Statement]:
+        """What the changes touch goes, its new sums come. With a key, what comes is known by the changes alone."""
         state, changes = self._state, self._changes.name
-        touched = list(self.node.inputs[0].key or self._columns)
+        key = self.node.inputs[0].key
+        touched = list(key or self._columns)
         same = " AND ".join(f"{state}.{quote(c)} IS NOT DISTINCT FROM __t.{quote(c)}" for c in touched) or "TRUE"
-        which = f"(SELECT DISTINCT {quoted(touched)} FROM {changes})" if touched else "(SELECT 1)"
+        touching = self._next.name if key else changes
+        which = f"(SELECT DISTINCT {quoted(touched)} FROM {touching})" if touched else "(SELECT 1)"
         columns = f"{quoted(self._columns)}, " if self._columns else ""
         group = f"GROUP BY {quoted(self._columns)} " if self._columns else ""
         old = f"SELECT {state}.* FROM {state} SEMI JOIN {which} AS __t ON {same}"
-        return (
-            f"CREATE OR REPLACE TEMP TABLE {state}_next AS SELECT {columns}sum({WEIGHT})::BIGINT AS {WEIGHT} "
-            f"FROM ({old} UNION ALL SELECT * FROM {changes}) {group}HAVING sum({WEIGHT}) <> 0",
-            f"DELETE FROM {state} USING {which} AS __t WHERE {same}",
-            f"INSERT INTO {state} SELECT * FROM {state}_next",
-        )
+        every = changes if key else f"({old} UNION ALL SELECT * FROM {changes})"
+        merge = f"SELECT {columns}sum({WEIGHT})::BIGINT AS {WEIGHT} FROM {every} {group}HAVING sum({WEIGHT}) <> 0"
+        forget = f"DELETE FROM {state} USING {which} AS __t WHERE {same}"
+        keep = f"INSERT INTO {state} SELECT * FROM {self._next.name}{f' WHERE {WEIGHT} > 0' * bool(key)}"
+        return self.duck.prepare(merge), self.duck.prepare(forget), self.duck.prepare(keep)
 
     def _held(self) -> str:
         """The table's rows under their names in the output, equal ones as often as there are."""
@@ -86,8 +100,9 @@ class TableJoin(Operator):
         self.duck.run("BEGIN TRANSACTION")
         try:
             self._changes.rows = table.rows
-            for statement in self._upkeep:
-                self.duck.run(statement)
+            self._next.rows = self._merge.rows()
+            self._forget.run()
+            self._keep.run()
             out = self._joined(stream)
         except EvaluationError:
             self.duck.run("ROLLBACK")
@@ -102,7 +117,8 @@ class TableJoin(Operator):
             rows = _in_order(self._statement.rows())
         if stream.late is not None:
             self._late_feed.rows = _numbered(stream.late)
-            late = _in_order(self.duck.evaluate(self._sql(self._late_feed.name, f", {WM}")))
+            first = self._sql(self._late_feed.name, f", {WM}")
+            late = _in_order(self.duck.evaluate(self.projected(first, f", {WM}, {_ROW}")))
         return Delta(rows, stream.watermark_us, late, stream.many)
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -125,5 +141,7 @@ def _numbered(rows: pa.Table) -> pa.Table:
 
 def _in_order(rows: pa.Table) -> pa.Table:
     """Joined rows in the order of the stream's; DuckDB gives them in any."""
-    order = np.argsort(int64s(rows, _ROW), kind="stable")
-    return rows.take(pa.array(order)).drop_columns([_ROW])
+    numbers = int64s(rows, _ROW)
+    if not is_sorted(numbers):
+        rows = rows.take(pa.array(np.argsort(numbers, kind="stable")))
+    return rows.drop_columns([_ROW])
