@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import OP, TS, WEIGHT, no_rows
-from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
+from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
+from velostream_nb.engine.netting import netted
 from velostream_nb.engine.node import Operator
 from velostream_nb.sql import plan
 
@@ -113,7 +114,7 @@ class Emit:
             return no_rows(self.schema)
         weights = int64s(changes, WEIGHT)
         if not self._netted and weights.min() < 0:
-            places, weights = _net(codes_of(changes, self._columns), weights)
+            places, weights = netted(codes_of(changes, self._columns), weights)
             changes = changes.take(pa.array(places))
         gone, come = np.flatnonzero(weights < 0), np.flatnonzero(weights > 0)
         if self._upserts:
@@ -129,16 +130,3 @@ class Emit:
             rows = rows.take(pa.array(places))
         ops = [pa.repeat("delete", len(gone)), pa.repeat("upsert" if self._upserts else "insert", len(come))]
         return pa.Table.from_arrays([*rows.columns, pa.chunked_array(ops)], schema=self.schema)
-
-
-def _net(codes: Int64s, weights: Int64s) -> tuple[Int64s, Int64s]:
-    """(a place of each row that is left, how often it comes or goes), of rows that are equal where their codes are."""
-    _, which = np.unique(codes, return_inverse=True)
-    total = np.zeros(int(which.max()) + 1, dtype=np.int64)
-    np.add.at(total, which, weights)
-    place = np.empty(len(total), dtype=np.int64)
-    mine = np.flatnonzero(np.sign(weights) == np.sign(total[which]))
-    place[which[mine]] = mine
-    left = np.flatnonzero(total)
-    order = np.argsort(place[left])
-    return place[left][order], total[left][order]

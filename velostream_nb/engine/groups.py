@@ -12,7 +12,8 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import TS, WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
-from velostream_nb.engine.keyed import AT, Kept, Keyed, hash_of, net, row_bytes
+from velostream_nb.engine.kept import AT, Kept, hash_of, net, row_bytes
+from velostream_nb.engine.keyed import Keyed
 from velostream_nb.engine.node import Operator, shown
 from velostream_nb.engine.tallied_groups import tallied_groups
 from velostream_nb.sql import plan

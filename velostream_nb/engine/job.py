@@ -24,7 +24,7 @@ from velostream_nb.engine.ended import Ended
 from velostream_nb.engine.groups import Group, GroupChanges
 from velostream_nb.engine.interval_join import IntervalJoin
 from velostream_nb.engine.isolate import isolated_step
-from velostream_nb.engine.keyed import Keyed, TopN
+from velostream_nb.engine.keyed import Keyed
 from velostream_nb.engine.latest import Latest
 from velostream_nb.engine.letters import late_rows, rejected_row
 from velostream_nb.engine.node import Operator, OperatorStats, described, taken_by
@@ -37,6 +37,7 @@ from velostream_nb.engine.sessions import SessionAggregate
 from velostream_nb.engine.stateless import Project, Source
 from velostream_nb.engine.table_join import TableJoin
 from velostream_nb.engine.tables import Table
+from velostream_nb.engine.top import TopN
 from velostream_nb.engine.wall import Wall, reads_wall
 from velostream_nb.engine.window_changes import SessionChanges, WindowChanges
 from velostream_nb.engine.windows import WindowAggregate

@@ -11,7 +11,7 @@ from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote
-from velostream_nb.engine.keyed import AT, net, row_bytes
+from velostream_nb.engine.kept import AT, net, row_bytes
 from velostream_nb.engine.node import Operator, shown
 from velostream_nb.sql import plan
 from velostream_nb.sql.plan_one_row import BEFORE

@@ -14,7 +14,7 @@ from velostream_nb.core.records import no_rows
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, Feed, quote, quoted
 from velostream_nb.engine.grids import is_finite
-from velostream_nb.engine.keyed import Kept, hash_of
+from velostream_nb.engine.kept import Kept, hash_of
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.partials import bytes_held, describe_groups
 from velostream_nb.engine.sessions import Pieces

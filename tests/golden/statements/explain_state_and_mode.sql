@@ -7,10 +7,8 @@ CREATE TABLE limits (trader VARCHAR, most BIGINT, PRIMARY KEY (trader));
 --| {"plan": "     changelog, one row per (trader); keeps the latest row per (trader) (grows with its keys)"}
 --| {"plan": "2. read trades (symbol, trader, qty, timestamp); event time timestamp, delay 2 s"}
 --| {"plan": "     append"}
---| {"plan": "3. join with the rows of now on (t.trader = l.trader) AND (t.qty > l.most) <- 1, 2"}
+--| {"plan": "3. join with the rows of now on (t.trader = l.trader) AND (t.qty > l.most), then select t.symbol AS symbol, l.most AS most <- 1, 2"}
 --| {"plan": "     append; keeps the table's rows (grows with its keys)"}
---| {"plan": "4. select t.symbol AS symbol, l.most AS most <- 3"}
---| {"plan": "     append"}
 --| {"plan": "output: append; symbol VARCHAR, most BIGINT"}
 --| {"plan": "watermark: of trades: the newest timestamp of each partition less 2 s, the least counts; a partition silent for 10 s is not waited for"}
 --| {"plan": "note: the join of t and l joins each row with the table's row at the moment it is processed; l FOR SYSTEM_TIME AS OF t.timestamp gives the row in force at its event time"}
