@@ -18,7 +18,7 @@ from velostream_nb.engine.job import JobEngine
 from velostream_nb.engine.numbering import KeyNumbering, Numbering
 from velostream_nb.engine.tallied_groups import TalliedGroups
 from velostream_nb.engine.tallied_slices import TalliedSlices
-from velostream_nb.engine.tallies import Chosen, RealSum, WholeSum
+from velostream_nb.engine.tallies import Chosen, Extreme, RealSum, WholeSum
 from velostream_nb.engine.windows import WindowAggregate
 
 START = BASE_US - BASE_US % 60_000_000
@@ -171,6 +171,15 @@ def is_tallied(plan) -> bool:
         return any(isinstance(store, TalliedGroups | TalliedSlices) for store in stores)
     finally:
         engine.close()
+
+
+@pytest.mark.parametrize(("greatest", "found"), [(True, [math.nan, 2.0]), (False, [1.0, 2.0])])
+def test_nan_is_greater_than_every_number_and_no_reason_to_warn(greatest, found):
+    tally = Extreme(np.dtype(np.float64), greatest=greatest)
+    tally.grow(2)
+    tally.add(Chosen(np.array([0, 0, 1]), np.array([math.nan, 1.0, 2.0])))
+    answer = tally.final(np.array([0, 1]))
+    np.testing.assert_array_equal(answer.numbers, found)
 
 
 def test_what_numbers_cannot_keep_is_duckdbs():

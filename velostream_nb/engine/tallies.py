@@ -228,11 +228,15 @@ class Extreme(Tally):
     def add(self, rows: Chosen) -> None:
         assert isinstance(rows.numbers, np.ndarray)
         np.add.at(self.parts["n"], rows.groups, 1)
-        self._better.at(self.parts["best"], rows.groups, rows.numbers)
+        self._compare(rows.groups, rows.numbers)
 
     def join(self, groups: Int64s, other: Tally, places: Int64s) -> None:
         np.add.at(self.parts["n"], groups, other.parts["n"][places])
-        self._better.at(self.parts["best"], groups, other.parts["best"][places])
+        self._compare(groups, other.parts["best"][places])
+
+    def _compare(self, groups: Int64s, numbers: Numbers) -> None:
+        with np.errstate(invalid="ignore"):  # a NaN is none
+            self._better.at(self.parts["best"], groups, numbers)
 
     def final(self, groups: Int64s) -> Final:
         return Values(self.parts["best"][groups], self.parts["n"][groups] != 0)
