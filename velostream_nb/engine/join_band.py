@@ -15,12 +15,12 @@ from velostream_nb.core.records import TS
 from velostream_nb.engine.bands import Mark, Pairs, Run, Scale, candidates, neighbours, run_of
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.join_formulas import doubles_of, holds, is_exact
+from velostream_nb.engine.formulas import doubles_of, holds, is_exact
 from velostream_nb.engine.join_keys import Numbers, comparable, has_order, sortable
 from velostream_nb.engine.join_rest import Rest, joined
 from velostream_nb.engine.join_side import Arrived, Bools, Side
 from velostream_nb.sql import plan
-from velostream_nb.sql.join_formulas import Formula
+from velostream_nb.sql.formulas import Formula
 from velostream_nb.sql.join_parts import Part, parts_of
 
 _UNUSED_KEYS = 1024

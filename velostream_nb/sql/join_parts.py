@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from velostream_nb.sql.bounds import comparison_of
-from velostream_nb.sql.join_formulas import Formula, formula_of
+from velostream_nb.sql.formulas import Formula, formula_of
 from velostream_nb.sql.plan import IntervalJoin, Node
 from velostream_nb.sql.scope import columns_of, conjuncts, is_column, text
 from velostream_nb.sql.spread import spread

@@ -10,8 +10,8 @@ import pytest
 import sqlglot
 
 from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.join_formulas import doubles_of, holds, is_exact
-from velostream_nb.sql.join_formulas import formula_of
+from velostream_nb.engine.formulas import doubles_of, holds, is_exact
+from velostream_nb.sql.formulas import formula_of
 
 NAN, INF = float("nan"), float("inf")
 AWKWARD = [0.0, -0.0, 1.0, -1.0, 1.5, 10.0, 0.1, 3.0, 1e308, -1e308, 5e-324, 2.0**53, NAN, INF, -INF]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.engine.arrays import values_of
-from velostream_nb.sql.join_formulas import Formula, Operand, Value
+from velostream_nb.sql.formulas import Formula, Operand, Value
 
 Doubles = npt.NDArray[np.float64]
 
