@@ -104,3 +104,29 @@ def test_connections_of_one_instance_work_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def is_optimizing(duck: Duck) -> bool:
+    return bool(duck.value("SELECT current_setting('enable_optimizer')"))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_plans_are_optimized_however_their_statements_are_run(*, apart: bool) -> None:
+    """A statement keeps its plan; what has none yet is optimized, and other connections are not concerned."""
+    one, other = Duck(apart=apart), Duck()
+    feeds = [one.feed(pa.schema([("x", pa.int64())])) for _ in range(2)]
+    for feed in feeds:
+        feed.rows = pa.table({"x": [1, 2]})
+    query = f"SELECT a.x AS x FROM {feeds[0].name} AS a, {feeds[1].name} AS b WHERE a.x = b.x"
+    first = one.prepare(query)
+    assert first.rows().column("x").to_pylist() == [1, 2]
+    assert not is_optimizing(one)
+    assert is_optimizing(other)
+    later = one.prepare(query)
+    assert is_optimizing(one)
+    later.rows()
+    plan = str(one.arrow(f"EXPLAIN {query}").column(1))
+    assert "HASH_JOIN" in plan
+    assert "CROSS_PRODUCT" not in plan
+    one.close()
+    other.close()
