@@ -24,6 +24,7 @@ class Added(Operator):
 
     Attributes:
         held: rows that wait, in order.
+        nothing: no rows, of `schema`.
     """
 
     fuses = True
@@ -46,6 +47,8 @@ class Added(Operator):
         self._own = pa.schema([every.field(place) for place in self._places])
         self._projection = Projection(self, self._own) if then else None
         self.schema = self._projection.schema if self._projection else self._own
+        self.nothing = no_rows(self.schema)
+        self._none_held = self.held
 
     def answer(self, rows: pa.Table, columns: Sequence[pa.Array], ready: Mask | None) -> pa.Table:
         """The rows that are ready (None: all), with the new columns, as the Projects taken want them.
@@ -58,5 +61,5 @@ class Added(Operator):
             out = out.filter(pa.array(ready))
             self.held = rows.filter(pc.invert(pa.array(ready))).combine_chunks()
         else:
-            self.held = no_rows(self.held.schema)
+            self.held = self._none_held
         return out if self._projection is None else self._projection.rows(out)

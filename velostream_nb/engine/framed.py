@@ -8,24 +8,25 @@ is computed *from* the windows (the SELECT and its conditions, `Operator.then`) 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US
-from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.records import TS
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
-from velostream_nb.engine.arrays import array_of, folds, scale_of, scattered
+from velostream_nb.engine.arrays import array_of, folds, scale_of
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.frames import Mask, Numbers, Values, Wide
-from velostream_nb.engine.history import Extended, History
+from velostream_nb.engine.extended import Extended
+from velostream_nb.engine.frame_bounds import Bounds
+from velostream_nb.engine.frames import Mask, Numbers, Values
+from velostream_nb.engine.history import History, Passing
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.over_text import describe_over, results_of
-from velostream_nb.engine.slots import can_number
+from velostream_nb.engine.words import can_number
 from velostream_nb.sql import plan
 
 
@@ -61,12 +62,14 @@ class _Block:
     """The calls of one partitioning.
 
     Attributes:
+        history: what rows look at; of rows before the tick, when these are `kept`.
         rows: so many rows before the next one are looked back at.
         age_us: and rows of so much time before it; None: rows do not go by age.
     """
 
     calls: tuple[plan.OverCall, ...]
-    history: History
+    history: History | Passing
+    kept: History | None
     rows: int
     age_us: int | None
 
@@ -90,6 +93,8 @@ class Framed(Added):
         added = [results.field(call.name) for call in node.calls]
         super().__init__(node, duck, account, upstream, added, then=then)
         self._may_wait = any(reach.waits or reach.peers for reach in node.reaches)
+        self._many = any(reach.waits for reach in node.reaches)
+        self._given_types = {field.name: field.type for field in upstream.schema}
         self._types = {field.name: field.type for field in added}
         self._defaults = {call.name: _default(call, duck, results) for call in node.calls if call.frame}
         partitions = dict.fromkeys(call.partition for call in node.calls)
@@ -99,18 +104,20 @@ class Framed(Added):
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
-        rows = concat([self.held, delta.rows])
+        rows = concat([self.held, delta.rows]) if self.held.num_rows else delta.rows
         if not rows.num_rows or not (delta.rows.num_rows or delta.watermark_us != self.seen_us[0]):
-            return self._given(no_rows(self.schema), delta)
+            return self._given(self.nothing, delta)
         seen = [block.history.extended(rows) for block in self._blocks]
         ready = self._ready(int64s(rows, TS), seen[0], delta.watermark_us) if self._may_wait else None
         columns: dict[str, pa.Array] = {}
         for block, extended in zip(self._blocks, seen, strict=True):
-            bounds = _Bounds(extended)
-            columns |= {call.name: self._computed(call, extended, bounds) for call in block.calls}
+            bounds = Bounds(extended)
+            for call in block.calls:
+                columns[call.name] = self._computed(call, extended, bounds)
         out = self.answer(rows, [columns[call.name] for call in self.node.calls], ready)
         for block, extended in zip(self._blocks, seen, strict=True):
-            _keep(block, extended, ready, delta.watermark_us)
+            if block.kept is not None:
+                _keep(block, block.kept, extended, ready, delta.watermark_us)
         return self._given(out, delta)
 
     def _given(self, rows: pa.Table, delta: Delta) -> Delta:
@@ -119,8 +126,9 @@ class Framed(Added):
         if self.held.num_rows:
             watermark_us = min(watermark_us, self.held.column(TS)[0].as_py())
         for block in self._blocks:
-            block.history.sweep(watermark_us)
-        return Delta(rows, watermark_us, many=any(r.waits for r in self.node.reaches))
+            if block.kept is not None:
+                block.kept.sweep(watermark_us)
+        return Delta(rows, watermark_us, many=self._many)
 
     def _ready(self, ts: Int64s, seen: Extended, watermark_us: int) -> Mask:
         """Which rows will see no further row in their frames: the first ones of every partition."""
@@ -131,40 +139,38 @@ class Framed(Added):
             if reach.kind == "time" and reach.peers:
                 ready &= ts + reach.after < watermark_us
             elif reach.kind == "rows" and reach.after:
-                behind = np.repeat(seen.stop, seen.sizes) - seen.places - 1
-                ready[seen.order] &= behind >= reach.after
+                ready &= seen.places + reach.after < seen.spread(seen.stop)
         return ready
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
-    def _computed(self, call: plan.OverCall, seen: Extended, bounds: _Bounds) -> pa.Array:
+    def _computed(self, call: plan.OverCall, seen: Extended, bounds: Bounds) -> pa.Array:
         """The call's column, in the order of the rows given."""
         frame = call.frame
         assert frame is not None
         result = self._types[call.name]
         if frame.kind == "lag":
             places, there = bounds.shifted(frame.start)
-            return _looked_up(seen, frame.column, places, there, self._defaults[call.name])
+            return _looked_up(seen, frame.column, places, there, self._defaults[call.name], result)
         low, high = bounds.of(frame)
         if frame.kind in ("first", "last"):
-            there = high > low
-            return _looked_up(seen, frame.column, low if frame.kind == "first" else high - 1, there, None)
-        values = seen.values(frame.column) if frame.column else None
+            places = seen.gaps + (low if frame.kind == "first" else high - 1)
+            return _looked_up(seen, frame.column, places, high > low, None, result)
+        values = seen.dense(frame.column) if frame.column else None
         count = frames.counted(values, low, high)
         if frame.kind == "count":
-            return array_of(Values(scattered(count, seen.order)), result)
+            return array_of(Values(count), result)
         assert values is not None
-        valid = scattered(count > 0, seen.order)
+        valid = count > 0
         if frame.kind == "sum" and pa.types.is_decimal(result):
-            wide = frames.whole_sums(values, low, high)
-            return Wide(scattered(wide.high, seen.order), scattered(wide.low, seen.order), valid).array(result)
+            return frames.whole_sums(values, low, high, valid).array(result)
         if frame.kind == "sum":
             made: Numbers = frames.real_sums(values, low, high)
         elif frame.kind == "avg":
-            made = frames.averages(values, low, high, count, scale_of(seen.type(frame.column)))
+            made = frames.averages(values, low, high, count, scale_of(self._given_types[frame.column]))
         else:
             made = frames.extremes(values, low, high, greatest=frame.kind == "max")
-        return array_of(Values(scattered(made, seen.order), valid), result)
+        return array_of(Values(made, valid), result)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -172,27 +178,28 @@ class Framed(Added):
         return describe_over(self.node)
 
     def tables(self) -> dict[str, pa.Table]:
-        kept = {f"kept{i}": block.history.table() for i, block in enumerate(self._blocks) if block.history.columns}
+        kept = {f"kept{i}": block.kept.table() for i, block in enumerate(self._blocks) if block.kept is not None}
         return {"held": self.held, **kept}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self.held = tables["held"]
         for i, block in enumerate(self._blocks):
-            if block.history.columns:
-                block.history.load(tables[f"kept{i}"])
+            if block.kept is not None:
+                block.kept.load(tables[f"kept{i}"])
 
     def state_size(self) -> tuple[int, int]:
-        kept = sum(block.history.rows for block in self._blocks)
-        return kept + self.held.num_rows, sum(b.history.nbytes for b in self._blocks) + self.held.nbytes
+        kept = [block.kept for block in self._blocks if block.kept is not None]
+        rows, size = sum(history.rows for history in kept), sum(history.nbytes for history in kept)
+        return rows + self.held.num_rows, size + self.held.nbytes
 
 
 def _default(call: plan.OverCall, duck: Duck, results: pa.Schema) -> pa.Scalar:
     """The constant that stands for a row which is not there, in the type of the result."""
-    dtype = results.field(call.name).type
+    nothing = pa.nulls(1, results.field(call.name).type)
     if call.frame is None or call.frame.default is None:
-        return pa.scalar(None, dtype)
-    feed = duck.feed(pa.schema([pa.field("x", dtype)]))
-    feed.rows = pa.table([pa.nulls(1, dtype)], schema=feed.schema)
+        return nothing[0]
+    feed = duck.feed(pa.schema([pa.field("x", nothing.type)]))
+    feed.rows = pa.Table.from_arrays([nothing], schema=feed.schema)
     try:
         found = duck.evaluate(f"SELECT lag(x, 1, {call.frame.default}) OVER () AS x FROM {feed.name}")
     finally:
@@ -205,102 +212,60 @@ def _block(node: plan.Over, partition: tuple[str, ...], schema: pa.Schema) -> _B
     reaches = [reach for reach in node.reaches if reach.partition == partition]
     rows = max((reach.before for reach in reaches if reach.kind == "rows"), default=0)
     age_us = max((reach.before for reach in reaches if reach.kind == "time" and reach.before), default=None)
-    columns = {call.frame.column for call in calls if call.frame is not None and call.frame.column} | {TS}
-    kept = {name: schema.field(name).type for name in sorted(columns)} if rows or age_us is not None else {}
+    names = {call.frame.column for call in calls if call.frame is not None and call.frame.column}
     by_time = age_us is not None or any(call.frame is not None and call.frame.unit == "time" for call in calls)
-    if not by_time and len(kept) > 1:  # alone, it stands for the rows that are counted
-        kept.pop(TS)
-    history = History([schema.field(name) for name in partition], kept, rows=rows, age_us=age_us)
-    return _Block(calls, history, rows, age_us)
+    if by_time or not names:  # alone, it stands for the rows that are counted
+        names.add(TS)
+    columns = {name: schema.field(name).type for name in sorted(names)}
+    fields = [schema.field(name) for name in partition]
+    if not rows and age_us is None:
+        return _Block(calls, Passing(fields, columns), None, rows, age_us)
+    kept = History(fields, columns, rows=rows, age_us=age_us)
+    return _Block(calls, kept, kept, rows, age_us)
 
 
-class _Bounds:
-    """Frames as places, in the order of `Extended.places`; each pair of bounds is found once."""
-
-    def __init__(self, seen: Extended) -> None:
-        self._seen = seen
-        self._first = np.repeat(seen.first, seen.sizes)
-        self._stop = np.repeat(seen.stop, seen.sizes)
-        self._known: dict[tuple[str, int, int], tuple[Int64s, Int64s]] = {}
-
-    def shifted(self, rows: int) -> tuple[Int64s, Mask]:
-        """(places so many rows on, whether those are in the partition)."""
-        places = self._seen.places + rows
-        return places, places >= self._first if rows <= 0 else places < self._stop
-
-    def of(self, frame: plan.FrameCall) -> tuple[Int64s, Int64s]:
-        """(low, high) of every row's frame."""
-        key = frame.unit, frame.start, frame.end
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._rows(frame) if frame.unit == "rows" else self._time(frame)
-        return found
-
-    def _rows(self, frame: plan.FrameCall) -> tuple[Int64s, Int64s]:
-        places = self._seen.places
-        low = np.minimum(np.maximum(places + frame.start, self._first), self._stop)
-        return low, np.maximum(np.minimum(places + (frame.end + 1), self._stop), low)
-
-    def _time(self, frame: plan.FrameCall) -> tuple[Int64s, Int64s]:
-        seen = self._seen
-        ts = seen.values(TS).numbers.astype(np.int64, copy=False)
-        low = _searched(ts, seen, frame.start, "left")
-        return low, np.maximum(_searched(ts, seen, frame.end, "right"), low)
-
-
-def _searched(ts: Int64s, seen: Extended, offset_us: int, side: Literal["left", "right"]) -> Int64s:
-    """Per row, where its own time and `offset_us` would be put among the times of its partition."""
-    base, span = int(ts.min()), int(ts.max()) - int(ts.min())
-    wanted = np.clip(ts[seen.places] - base + offset_us, -1, span + 1)
-    parts = len(seen.first)
-    if parts * (span + 3) < 1 << 62:
-        # one partition after another on one axis
-        number = np.arange(parts) * (span + 3)
-        axis = ts - base + np.repeat(number, seen.stop - seen.first)
-        return np.searchsorted(axis, wanted + np.repeat(number, seen.sizes), side=side)
-    found = np.empty(len(wanted), dtype=np.int64)
-    ends = np.cumsum(seen.sizes)
-    for first, stop, end, size in zip(seen.first, seen.stop, ends, seen.sizes, strict=True):
-        mine = slice(end - size, end)
-        found[mine] = first + np.searchsorted(ts[first:stop] - base, wanted[mine], side=side)
-    return found
-
-
-def _looked_up(seen: Extended, column: str, places: Int64s, there: Mask, default: pa.Scalar | None) -> pa.Array:
-    """The column's values at places, or the default, in the order of the rows given."""
-    everywhere = bool(there.all())
-    some = places if everywhere else np.where(there, places, 0)
-    given = seen.at(column, some)
+def _looked_up(
+    seen: Extended, column: str, places: Int64s, there: Mask | None, default: pa.Scalar | None, result: pa.DataType
+) -> pa.Array:
+    """The column's values at places, or the default where those are not `there` (None: all are)."""
+    if there is not None and there.all():
+        there = None
+    given = seen.at(column, places if there is None else np.where(there, places, seen.places))
+    plain = default is None or not default.is_valid
     if isinstance(given, Values):
-        valid = given.valid if everywhere else there if given.valid is None else there & given.valid
-        valid = None if valid is None else scattered(valid, seen.order)
-        found = array_of(Values(scattered(given.numbers, seen.order), valid), seen.type(column))
-        plain = default is None or not default.is_valid
+        valid = given.valid
+        if there is not None:
+            valid = there if valid is None else there & valid
+        found = array_of(Values(given.numbers, valid), result)
     else:
-        found = given.take(pa.array(scattered(np.arange(len(some)), seen.order)))
-        plain = False
-    if everywhere or plain:
+        found, plain = given, False
+    if there is None or plain:
         return found
-    absent = default if default is not None else pa.scalar(None, found.type)
-    return pc.if_else(pa.array(scattered(there, seen.order)), found, absent)
+    absent = default if default is not None else pa.nulls(1, result)[0]
+    return pc.if_else(pa.array(there), found, absent)
 
 
-def _keep(block: _Block, seen: Extended, ready: Mask | None, watermark_us: int) -> None:
+def _keep(block: _Block, history: History, seen: Extended, ready: Mask | None, watermark_us: int) -> None:
     """Keep of every partition what the rows that wait, or rows to come, look back at."""
-    history = block.history
     if watermark_us >= WATERMARK_MAX_US:
         history.clear()
-    if not history.columns or watermark_us >= WATERMARK_MAX_US:
         return
-    given = seen.sizes
-    if ready is not None:
-        given = np.add.reduceat(ready[seen.order].astype(np.int64), np.cumsum(given) - given)
-    next_ = seen.fresh + given
+    if ready is None:
+        next_ = seen.stop
+    else:
+        next_ = seen.fresh + np.add.reduceat(ready[seen.order].astype(np.int64), seen.starts)
     low = np.maximum(next_ - block.rows, seen.first)
     if block.age_us is not None:
-        ts = seen.values(TS).numbers.astype(np.int64, copy=False)
-        waiting = ts[np.minimum(next_, seen.stop - 1)]
-        now = np.where(next_ < seen.stop, np.minimum(waiting, watermark_us), watermark_us)
-        aged = np.concatenate(([0], np.cumsum(ts < np.repeat(now - block.age_us, seen.stop - seen.first))))
-        low = np.minimum(low, seen.first + aged[seen.stop] - aged[seen.first])
-    history.replace(seen, low, next_)
+        low = np.minimum(low, _aged(seen, next_, watermark_us, block.age_us))
+    history.keep(seen, low, next_)
+
+
+def _aged(seen: Extended, next_: Int64s, watermark_us: int, age_us: int) -> Int64s:
+    """Of the partitions: the first place that the row at `next_`, or one still to come, looks back at by its age."""
+    ts = seen.dense(TS).numbers.astype(np.int64, copy=False)
+    gap = seen.first - seen.dense_first
+    waiting = ts[np.minimum(next_, seen.stop - 1) - gap]
+    now = np.where(next_ < seen.stop, np.minimum(waiting, watermark_us), watermark_us)
+    older = np.concatenate(([0], np.cumsum(ts < np.repeat(now - age_us, seen.stop - seen.first))))
+    found: Int64s = seen.first + older[seen.stop - gap] - older[seen.dense_first]
+    return found

@@ -97,16 +97,19 @@ def counted(values: Values | None, low: Int64s, high: Int64s) -> Int64s:
     return before[high] - before[low]
 
 
-def whole_sums(values: Values, low: Int64s, high: Int64s) -> Wide:
-    """SUM of integers; 0 where there is nothing to add."""
-    numbers = values.numbers.astype(np.int64, copy=False)
-    if values.valid is not None:
-        numbers = np.where(values.valid, numbers, 0)
+def whole_sums(values: Values, low: Int64s, high: Int64s, valid: Mask | None = None) -> Wide:
+    """SUM of integers; 0 where there is nothing to add. `valid` says which sums are not NULL (None: all)."""
+    numbers = _or_zero(values)
     if fits(numbers, int((high - low).max(initial=0))):
         # prefix sums may wrap around; the differences do not
-        return Wide.of(_between(numbers, low, high))
+        return Wide.of(_between(numbers, low, high), valid)
     upper, lower = limbs(numbers)
-    return Wide.of_limbs(_between(upper, low, high), _between(lower, low, high))
+    return Wide.of_limbs(_between(upper, low, high), _between(lower, low, high), valid)
+
+
+def _or_zero(values: Values) -> Int64s:
+    numbers = values.numbers.astype(np.int64, copy=False)
+    return numbers if values.valid is None else np.where(values.valid, numbers, 0)
 
 
 def limbs(numbers: Int64s) -> tuple[Int64s, Int64s]:
@@ -116,8 +119,12 @@ def limbs(numbers: Int64s) -> tuple[Int64s, Int64s]:
 
 def fits(numbers: Int64s, most: int) -> bool:
     """Does the sum of `most` of these numbers surely fit into 64 bits?"""
-    largest = max(abs(int(numbers.max(initial=0))), abs(int(numbers.min(initial=0))))
-    return largest * most < 1 << 63
+    return largest(numbers) * most < 1 << 63
+
+
+def largest(numbers: Int64s) -> int:
+    """The greatest absolute value."""
+    return max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
 
 
 def _between(numbers: Int64s, low: Int64s, high: Int64s) -> Int64s:
@@ -166,6 +173,9 @@ def averages(values: Values, low: Int64s, high: Int64s, count: Int64s, scale: in
     divisor = np.maximum(count, 1)
     if values.numbers.dtype.kind == "f":
         return real_sums(values, low, high) / divisor
+    numbers, most, unit = _or_zero(values), int((high - low).max(initial=0)), 10**scale
+    if most * unit < _ROUNDED_ONCE and most * largest(numbers) < _EXACT_IN_DOUBLE:
+        return _between(numbers, low, high) / (divisor if unit == 1 else divisor * unit)
     return whole_averages(whole_sums(values, low, high), divisor, scale)
 
 

@@ -1,29 +1,31 @@
 """History: the last rows of every partition, of the columns that somebody looks back at.
 
-The rows of a partition stand in one run. A tick reads the runs of the partitions it touches, and writes their new ones
-behind all others; what they were before is swept together with other leftovers once those are as many as what is kept.
-So a tick costs its own rows and those kept for its partitions, however many partitions there are.
+Each partition has places of its own in the pools, more than it needs. A tick writes its rows behind those that are
+kept, so what a row looks back at stands before it; what need not be kept is left behind. When no place is left, the
+partition moves to the front of its places, or to more of them. So a tick costs its own rows, however many partitions
+there are, and however many rows are kept of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS
-from velostream_nb.engine.arrays import array_of, number_type, ranges, validity_of, values_of, whole
-from velostream_nb.engine.codes import Parted, parted
-from velostream_nb.engine.delta import Int64s
-from velostream_nb.engine.frames import Values
-from velostream_nb.engine.slots import Slots
+from velostream_nb.engine.arrays import ranges
+from velostream_nb.engine.codes import Int64s, parted
+from velostream_nb.engine.extended import Extended
+from velostream_nb.engine.pools import Numbers, Others, pool_of
+from velostream_nb.engine.slots import Parts, Slots
 
 SLOT = "__slot"
 """Column of saved rows: the number of the partition."""
-_FEW = 4096
-"""So many leftovers are not worth a sweep."""
+_SPARE = 4
+_ALL_SPARE = 1 << 14
+"""Rows that a partition has room for beside those it needs: so many, or its share of so many."""
 
 
 class History:
@@ -42,90 +44,128 @@ class History:
         self._partition = tuple(partition)
         self._always = rows
         self._age_us = age_us
-        self.slots = Slots(partition)
         self.columns = dict(columns)
-        self._pool: dict[str, _Numbers | _Others] = {}
         self.clear()
 
     def clear(self) -> None:
         """Keep nothing."""
         self.slots = Slots(self._partition)
-        self._pool = {name: _Numbers(t) if number_type(t) else _Others(t) for name, t in self.columns.items()}
+        self._pools: dict[str, Numbers | Others] = {name: pool_of(dtype) for name, dtype in self.columns.items()}
+        # of the slots: the first place and the one behind the last, of what is theirs and of what is kept
+        self._begin = np.zeros(0, dtype=np.int64)
+        self._limit = np.zeros(0, dtype=np.int64)
         self._start = np.zeros(0, dtype=np.int64)
-        self._size = np.zeros(0, dtype=np.int64)
+        self._end = np.zeros(0, dtype=np.int64)
         self._used = 0
-        self.rows = 0
+        self._places = 0
         self._swept_us = WATERMARK_MIN_US
 
     def extended(self, rows: pa.Table) -> Extended:
-        """The rows, which stand in event-time order, behind what is kept of their partitions."""
-        parts = parted(rows, tuple(field.name for field in self._partition))
-        if not self.columns:
-            nothing = np.zeros(len(parts.starts), dtype=np.int64)
-            return Extended(rows, parts, [], nothing, nothing, nothing, self)
-        keys = self.slots.keys(rows, parts.order[parts.starts])
-        slots = self.slots.find(keys)
-        known = slots >= 0
-        starts, sizes = np.zeros_like(slots), np.zeros_like(slots)
-        starts[known], sizes[known] = self._start[slots[known]], self._size[slots[known]]
-        return Extended(rows, parts, keys, slots, starts, sizes, self)
+        """The rows (one at least), which stand in event-time order, behind what is kept of their partitions.
 
-    def kept(self, name: str, places: Int64s) -> Values | pa.Array:
-        """Values of a column at places of the pool."""
-        return self._pool[name].take(places)
+        What is kept stays so until `keep` says otherwise.
+        """
+        parts = self.slots.parts(rows)
+        self._know(len(self.slots))
+        end = self._end.take(parts.slots)
+        if (end + parts.sizes > self._limit.take(parts.slots)).any():
+            self._make_room(parts)
+            end = self._end.take(parts.slots)
+        seen = Extended(parts, parts.slots, self._start.take(parts.slots), end, self._pools)
+        for name, pool in self._pools.items():
+            pool.write(seen.places, rows.column(name))
+        return seen
 
-    def replace(self, seen: Extended, low: Int64s, high: Int64s) -> None:
-        """Keep rows [low, high) of each partition, in places of `seen`, instead of what was kept of it."""
-        if not self.columns:
-            return
-        slots = self.slots.add(seen.keys, seen.slots)
-        grown = len(self.slots) - len(self._start)
-        if grown:
-            self._start = np.concatenate((self._start, np.zeros(grown, dtype=np.int64)))
-            self._size = np.concatenate((self._size, np.zeros(grown, dtype=np.int64)))
-        sizes = high - low
-        places = ranges(low, sizes)
-        for name, column in self._pool.items():
-            column.append(seen.at(name, places), self._used)
-        self.rows += len(places) - int(self._size[slots].sum())
-        self._start[slots] = self._used + np.cumsum(sizes) - sizes
-        self._size[slots] = sizes
-        self._used += len(places)
+    def keep(self, seen: Extended, start: Int64s, end: Int64s) -> None:
+        """Of the partitions seen, keep the rows at places [start, end)."""
+        self._start[seen.slots] = start
+        self._end[seen.slots] = end
+        for pool in self._pools.values():
+            pool.tidy(self._live)
 
     def sweep(self, watermark_us: int) -> None:
-        """Let go of leftovers, once they are many, and of old rows, once event time has moved on by their age."""
-        aged = self._age_us is not None and watermark_us - self._swept_us >= self._age_us
-        if not self._used or (not aged and self._used <= 2 * self.rows + _FEW):
+        """Let go of old rows, once event time has moved on by their age."""
+        if self._age_us is None or watermark_us - self._swept_us < self._age_us or not len(self.slots):
             return
-        if self._age_us is not None:
-            self._age(watermark_us - self._age_us)
-            self._swept_us = watermark_us
-        places = ranges(self._start, self._size)
-        for column in self._pool.values():
-            column.keep(places)
-        self._start = np.cumsum(self._size) - self._size
-        self._used = self.rows = len(places)
+        self._swept_us = watermark_us
+        self._age(watermark_us - self._age_us)
+        self._compact()
 
     def _age(self, oldest_us: int) -> None:
-        ts = self._pool[TS].take(np.arange(self._used))
-        assert isinstance(ts, Values)
-        before = np.zeros(self._used + 1, dtype=np.int64)
+        ts = self._pools[TS].known(self._live())
+        before = np.zeros(len(ts) + 1, dtype=np.int64)
         np.cumsum(ts.numbers.astype(np.int64, copy=False) < oldest_us, out=before[1:])
-        old = before[self._start + self._size] - before[self._start]
-        old = np.minimum(old, np.maximum(self._size - self._always, 0))
-        self._start, self._size = self._start + old, self._size - old
-        alive = np.flatnonzero(self._size)
-        if len(alive) < len(self._size):
+        sizes = self._end - self._start
+        stops = np.cumsum(sizes)
+        old = before[stops] - before[stops - sizes]
+        self._start += np.minimum(old, np.maximum(sizes - self._always, 0))
+        alive = (self._end > self._start).nonzero()[0]
+        if len(alive) < len(self.slots):
             self.slots.keep(alive)
-            self._start, self._size = self._start[alive], self._size[alive]
+            self._begin, self._limit = self._begin[alive], self._limit[alive]
+            self._start, self._end = self._start[alive], self._end[alive]
+
+    # -- places -----------------------------------------------------------------------------------------------------
+
+    def _live(self) -> Int64s:
+        """The places of all that is kept, partition by partition."""
+        return ranges(self._start, self._end - self._start)
+
+    def _know(self, slots: int) -> None:
+        """Partitions that were never seen have no place yet."""
+        if slots > len(self._end):
+            more = np.zeros(max(slots - len(self._end), len(self._end)), dtype=np.int64)
+            self._begin, self._limit = np.concatenate((self._begin, more)), np.concatenate((self._limit, more))
+            self._start, self._end = np.concatenate((self._start, more)), np.concatenate((self._end, more))
+
+    def _make_room(self, parts: Parts) -> None:
+        """Have places for the rows of a tick behind those that are kept."""
+        # those that would be short soon move along: then it is once in many ticks that any do
+        tight = self._end[parts.slots] + 2 * parts.sizes > self._limit[parts.slots]
+        slots, sizes = parts.slots[tight], parts.sizes[tight]
+        kept = self._end[slots] - self._start[slots]
+        small = kept + sizes > self._limit[slots] - self._begin[slots]
+        if small.any():
+            stops = self._used + np.cumsum(self._with_spare((kept + sizes)[small]))
+            if int(stops[-1]) > self._places:
+                self._compact(parts)
+                return
+            self._begin[slots[small]] = np.append(self._used, stops[:-1])
+            self._limit[slots[small]] = stops
+            self._used = int(stops[-1])
+        source, target = ranges(self._start[slots], kept), ranges(self._begin[slots], kept)
+        for pool in self._pools.values():
+            pool.move(source, target)
+        self._start[slots] = self._begin[slots]
+        self._end[slots] = self._begin[slots] + kept
+
+    def _with_spare(self, rows: Int64s) -> Int64s:
+        room: Int64s = rows + np.maximum(rows >> 1, max(_SPARE, _ALL_SPARE // max(len(self.slots), 1)))
+        return room
+
+    def _compact(self, parts: Parts | None = None) -> None:
+        """Give every partition its places anew, with room for the rows of a tick."""
+        kept = self._end - self._start
+        room = np.minimum(self._with_spare(kept), self._limit - self._begin)
+        if parts is not None:
+            room[parts.slots] = self._with_spare(kept[parts.slots] + parts.sizes)
+        self._limit = np.cumsum(room)
+        self._begin = self._limit - room
+        self._used = int(room.sum())
+        self._places = self._used + self._used // 2
+        source, target = self._live(), ranges(self._begin, kept)
+        for pool in self._pools.values():
+            pool.move(source, target, self._places)
+        self._start = self._begin.copy()
+        self._end = self._begin + kept
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 
     def table(self) -> pa.Table:
-        """All that is kept, run by run: `SLOT`, the partition, the columns."""
-        slots = np.repeat(np.arange(len(self.slots)), self._size)
-        places = ranges(self._start, self._size)
-        columns = [pool.array(places) for pool in self._pool.values()]
+        """All that is kept, partition by partition: `SLOT`, the partition, the columns."""
+        slots = np.repeat(np.arange(len(self._end)), self._end - self._start)
+        places = self._live()
+        columns = [pool.array(places) for pool in self._pools.values()]
         return pa.Table.from_arrays([pa.array(slots), *self.slots.columns(slots), *columns], schema=self.schema)
 
     @property
@@ -137,166 +177,46 @@ class History:
     def load(self, table: pa.Table) -> None:
         """Take back what `table` gave."""
         self.clear()
-        slots = np.asarray(table.column(SLOT).to_numpy(), dtype=np.int64)
-        starts = np.flatnonzero(np.diff(slots, prepend=-1))
-        keys = self.slots.keys(table, starts)
-        self.slots.add(keys, self.slots.find(keys))
-        self._start = starts
-        self._size = np.diff(starts, append=len(slots))
-        for name, column in self._pool.items():
-            array = whole(table.column(f"kept_{name}"))
-            column.append(values_of(array) if isinstance(column, _Numbers) else array, 0)
-        self._used = self.rows = len(slots)
+        if not table.num_rows:
+            return
+        parts = self.slots.parts(table)
+        self._know(len(self.slots))
+        self._compact(parts)
+        seen = Extended(parts, parts.slots, self._start.take(parts.slots), self._end.take(parts.slots), self._pools)
+        for name, pool in self._pools.items():
+            pool.write(seen.places, table.column(f"kept_{name}"))
+        self.keep(seen, seen.first, seen.stop)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are kept."""
+        return int((self._end - self._start).sum())
 
     @property
     def nbytes(self) -> int:
         """Bytes of the rows and keys kept, about."""
-        return sum(column.nbytes for column in self._pool.values()) + 100 * len(self.slots)
+        return sum(pool.nbytes for pool in self._pools.values()) + self.slots.nbytes + 4 * self._end.nbytes
 
 
-class Extended:
-    """A tick's rows partition by partition, in event-time order, each partition's behind what is kept of it.
+class Passing:
+    """What looks at the rows of its own tick alone, those that wait among them: nothing is kept.
 
-    Places count from 0 over all of these. Arrays named after partitions are parallel to them.
-
-    Attributes:
-        keys, slots: of the partitions.
-        order: the rows given, partition by partition.
-        places: where these are, in that order.
-        first, stop: of the partitions, where their rows begin and end (exclusive), kept ones included.
-        fresh: of the partitions, where the rows given begin.
-        sizes: of the partitions, how many rows are given.
+    Args:
+        partition: the partition's columns.
+        columns: those that are looked at, with their types.
     """
 
-    def __init__(
-        self,
-        rows: pa.Table,
-        parts: Parted,
-        keys: list[tuple[Hashable, ...]],
-        slots: Int64s,
-        starts: Int64s,
-        kept: Int64s,
-        history: History,
-    ) -> None:
-        self.keys, self.slots = keys, slots
-        self.order, self.sizes = parts.order, parts.sizes
-        self._rows = rows
-        self._history = history
-        before = np.cumsum(kept)
-        self.fresh = parts.starts + before
-        self.first = self.fresh - kept
-        self.stop = self.fresh + self.sizes
-        self.places = np.arange(len(self.order)) + np.repeat(before, self.sizes)
-        total = int(before[-1]) if len(before) else 0
-        self._old = np.arange(total) + np.repeat(parts.starts, kept)
-        self._pooled = np.arange(total) + np.repeat(starts - before + kept, kept)
-        self._columns: dict[str, Values] = {}
+    def __init__(self, partition: Sequence[pa.Field], columns: Mapping[str, pa.DataType]) -> None:
+        self._names = tuple(field.name for field in partition)
+        self._columns = dict(columns)
 
-    def __len__(self) -> int:
-        return len(self.order) + len(self._old)
-
-    def values(self, name: str) -> Values:
-        """A column of numbers at all places; of another type, whether they are NULL."""
-        found = self._columns.get(name)
-        if found is None:
-            found = self._columns[name] = self._extended(name)
-        return found
-
-    def _extended(self, name: str) -> Values:
-        read = values_of if number_type(self.type(name)) is not None else validity_of
-        given = read(self._rows.column(name))
-        ordered = given.numbers[self.order]
-        if not len(self._old):
-            return Values(ordered, None if given.valid is None else given.valid[self.order])
-        kept = self._history.kept(name, self._pooled)
-        kept = kept if isinstance(kept, Values) else validity_of(kept)
-        numbers = np.empty(len(self), dtype=ordered.dtype)
-        numbers[self._old], numbers[self.places] = kept.numbers, ordered
-        if given.valid is None and kept.valid is None:
-            return Values(numbers)
-        valid = np.ones(len(self), dtype=np.bool_)
-        if kept.valid is not None:
-            valid[self._old] = kept.valid
-        if given.valid is not None:
-            valid[self.places] = given.valid[self.order]
-        return Values(numbers, valid)
-
-    def at(self, name: str, places: Int64s) -> Values | pa.Array:
-        """Values of a column at some places."""
-        if number_type(self.type(name)) is None:
-            return self._taken(name, places)
-        values = self.values(name)
-        return Values(values.numbers[places], None if values.valid is None else values.valid[places])
-
-    def type(self, name: str) -> pa.DataType:
-        """The type of a column."""
-        return self._rows.schema.field(name).type
-
-    def _taken(self, name: str, places: Int64s) -> pa.Array:
-        where = np.empty(len(self), dtype=np.int64)
-        where[self._old] = np.arange(len(self._old))
-        where[self.places] = self.order + len(self._old)
-        given = whole(self._rows.column(name))
-        if len(self._old):
-            given = pa.concat_arrays([self._history.kept(name, self._pooled), given])
-        return given.take(pa.array(where[places]))
-
-
-class _Numbers:
-    """A column of numbers, with room for more."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        self._type = dtype
-        self._numbers = np.empty(0, dtype=number_type(dtype))
-        self._valid = np.empty(0, dtype=np.bool_)
-        self._nulls = False
-
-    def append(self, values: Values | pa.Array, used: int) -> None:
-        """Write behind the first `used` values."""
-        assert isinstance(values, Values)
-        end = used + len(values)
-        if end > len(self._numbers):
-            room = max(end, 2 * used)
-            self._numbers = np.resize(self._numbers[:used], room) if used else np.empty(room, self._numbers.dtype)
-            self._valid = np.resize(self._valid[:used], room) if used else np.empty(room, np.bool_)
-        self._numbers[used:end] = values.numbers
-        self._valid[used:end] = True if values.valid is None else values.valid
-        self._nulls = self._nulls or (values.valid is not None and not values.valid.all())
-
-    def take(self, places: Int64s) -> Values:
-        return Values(self._numbers[places], self._valid[places] if self._nulls else None)
-
-    def keep(self, places: Int64s) -> None:
-        self._numbers, self._valid = self._numbers[places], self._valid[places]
-        self._nulls = self._nulls and not self._valid.all()
-
-    def array(self, places: Int64s) -> pa.Array:
-        return array_of(self.take(places), self._type)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self._numbers.nbytes + self._valid.nbytes)
-
-
-class _Others:
-    """A column of any other type."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        self._values = pa.nulls(0, dtype)
-
-    def append(self, values: Values | pa.Array, used: int) -> None:
-        assert isinstance(values, pa.Array)
-        self._values = pa.concat_arrays([self._values.slice(0, used), values])
-
-    def take(self, places: Int64s) -> pa.Array:
-        return self._values.take(pa.array(places))
-
-    def keep(self, places: Int64s) -> None:
-        self._values = self.take(places)
-
-    def array(self, places: Int64s) -> pa.Array:
-        return self.take(places)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self._values.nbytes)
+    def extended(self, rows: pa.Table) -> Extended:
+        """The rows (one at least), which stand in event-time order."""
+        parts = parted(rows, self._names)
+        pools = {name: pool_of(dtype) for name, dtype in self._columns.items()}
+        seen = Extended(parts, np.arange(len(parts.starts)), parts.starts, parts.starts, pools)
+        nothing = np.zeros(0, dtype=np.int64)
+        for name, pool in pools.items():
+            pool.move(nothing, nothing, rows.num_rows)
+            pool.write(seen.places, rows.column(name))
+        return seen

@@ -6,16 +6,13 @@ import pyarrow as pa
 
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import hidden_of, items_shown, items_sql, shown
+from velostream_nb.engine.result_types import result_types
 from velostream_nb.sql import plan
 
 
 def results_of(node: plan.Over, duck: Duck, schema: pa.Schema) -> pa.Schema:
     """The types that DuckDB's own window functions give."""
-    feed = duck.feed(schema)
-    try:
-        return duck.schema_of(calls_sql(node, feed.name))
-    finally:
-        duck.drop(feed)
+    return result_types(duck, schema, lambda feed: calls_sql(node, feed))
 
 
 def calls_sql(node: plan.Over, feed: str, extra: str = "") -> str:
