@@ -25,20 +25,21 @@ def decode_typed(records: RecordSet, schema: StreamSchema, columns: Sequence[str
     """
     batch: pa.RecordBatch = records.payload
     target = target_of(schema, columns)
+    written = batch.schema
     bad = _faults(batch)
     arrays: dict[str, pa.Array] = {}
     for field, (dtype, word) in zip(target.fields, target.types, strict=True):
         name = field.name
-        at = batch.schema.get_field_index(name)
+        at = written.get_field_index(name)
         if at < 0:
             arrays[name] = pa.nulls(batch.num_rows, dtype)
             continue
         arrays[name], verdicts = cast_column(batch.column(at), dtype, name, word)
         for row, verdict in verdicts.items():
             bad.setdefault(row, verdict)
-    if (at := batch.schema.get_field_index(OP)) >= 0:
+    if (at := written.get_field_index(OP)) >= 0:
         arrays[OP], _ = cast_column(batch.column(at), pa.string(), OP)
-    return assemble(records, target, arrays, rows=None, bad=bad, raw=partial(_raw, batch), size=int(batch.nbytes))
+    return assemble(records, target, arrays, rows=None, bad=bad, raw=partial(_raw, batch))
 
 
 def user_columns(batch: pa.RecordBatch, *, good_only: bool = False) -> pa.RecordBatch:

@@ -23,7 +23,8 @@ from velostream_nb.core.types import declared_type, normal_type, sql_type
 MAX_RAW_BYTES = 64 * 1024
 """How much of a rejected record is kept."""
 
-HIDDEN_FIELDS = [pa.field(TS, pa.int64(), nullable=False), pa.field(POS, pa.int64(), nullable=False)]
+HIDDEN_FIELDS = [pa.field(TS, pa.int64()), pa.field(POS, pa.int64())]
+"""As the engine declares them: a table of another schema would have to be made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ def assemble(
     rows: npt.NDArray[np.int64] | None,
     bad: dict[int, Misfit],
     raw: Callable[[int], bytes],
-    size: int,
 ) -> Decoded:
     """Make the batch.
 
@@ -84,7 +84,6 @@ def assemble(
         rows: which record each array row comes from; None when it is every record, in order.
         bad: verdicts by record number; those of rows in `arrays` are taken out here.
         raw: the bytes of a record, asked for rejected ones only.
-        size: bytes of the payload as read.
     """
     schema = target.schema
     for name in target.required:
@@ -110,7 +109,7 @@ def assemble(
         if isinstance(verdict, TooNarrow):
             needs = verdict.needs
             widen[verdict.path] = common_type(widen.get(verdict.path, needs), needs)
-    return Decoded(batch, _rejections(records, bad, raw), size, widen)
+    return Decoded(batch, _rejections(records, bad, raw), widen)
 
 
 def _positions(records: RecordSet, rows: npt.NDArray[np.int64] | None) -> pa.Array:

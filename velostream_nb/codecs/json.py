@@ -48,15 +48,8 @@ class JsonCodec:
         read = plan.fast.read(records.payload) if plan.fast else None
         if read is None:
             read = plan.filled(*_read(plan, records.payload))
-        return assemble(
-            records,
-            target,
-            read.columns,
-            rows=read.numbers,
-            bad=read.bad,
-            raw=_RawRecords(records.payload),
-            size=_size(records),
-        )
+        raw = _RawRecords(records.payload)
+        return assemble(records, target, read.columns, rows=read.numbers, bad=read.bad, raw=raw)
 
     def encode(self, batch: pa.RecordBatch) -> pa.BinaryArray:
         rows = user_columns(batch)
@@ -112,11 +105,6 @@ def _read(
         if len(rows) == payload.rows and not _TWO_ON_A_LINE.search(payload.data):
             return rows, None, {}
     return plan.read(raw_records(payload))
-
-
-def _size(records: RecordSet) -> int:
-    payload = records.payload
-    return len(payload.data) if isinstance(payload, Lines) else int(payload.nbytes)
 
 
 class _RawRecords:

@@ -123,14 +123,12 @@ class Decoded:
     Attributes:
         batch: the user's columns, in the schema's order, then `TS` and `POS`; rows in log order.
         rejected: records that did not decode; they are not in `batch`.
-        bytes: size of the payload as read.
         widen: of an inferred schema, the type that each of these paths needs to hold its numbers; the records with
             such numbers are among the rejected ones. Empty but for the one moment when a field changes its kind.
     """
 
     batch: pa.RecordBatch
     rejected: Sequence[Rejected] = field(default=())
-    bytes: int = 0
     widen: Mapping[str, pa.DataType] = field(default_factory=dict)
 
 

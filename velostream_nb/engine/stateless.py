@@ -58,6 +58,8 @@ class Source(Operator):
 
     def _table(self, batch: pa.RecordBatch) -> pa.Table:
         """The columns that are read, under our own schema: a snapshot does not remember which are never NULL."""
+        if batch.schema.equals(self.schema):
+            return pa.Table.from_batches([batch], schema=self.schema)
         names = batch.schema.names
         if names == self._names:
             return pa.Table.from_arrays(batch.columns, schema=self.schema)

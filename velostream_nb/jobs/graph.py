@@ -80,6 +80,19 @@ class OperatorNode(GraphNode):
         self._missing = len(self._inputs)
 
 
+class EndNode(GraphNode):
+    """Where a tick leaves the graph."""
+
+    def __init__(self, upstream: Stream, out: list[Delta]) -> None:
+        self._out = out
+        super().__init__(upstream)
+
+    def update(self, x: Delta, who: Stream | None = None, metadata: Any = None) -> list[Any]:  # noqa: ARG002
+        """Called by streamz with the root's delta."""
+        self._out.append(x)
+        return []
+
+
 class JobGraph:
     """A job's operators as streamz nodes; owns them.
 
@@ -98,7 +111,7 @@ class JobGraph:
             else:
                 node = OperatorNode(operator, [self._nodes[i] for i in operator.inputs])
             self._nodes.append(node)
-        self._end = self._nodes[-1].sink(self._out.append)
+        self._end = EndNode(self._nodes[-1], self._out)
         for node in self._nodes:
             node.settle()
 
@@ -111,11 +124,13 @@ class JobGraph:
             for index, source in self._sources.items():
                 source.emit(deltas[index])
             (out,) = self._out
-        finally:
-            self._out.clear()
+        except BaseException:
             for node in self._nodes:
                 if isinstance(node, OperatorNode):
                     node.clear()
+            raise
+        finally:
+            self._out.clear()
         return out
 
     def destroy(self) -> None:
@@ -142,10 +157,13 @@ class UserStream:
         self.errors = 0
         self.last_error: str | None = None
 
+    @property
+    def is_heard(self) -> bool:
+        """Does anything hang on it?"""
+        return bool(self.stream.downstreams)
+
     def emit(self, rows: pa.Table) -> None:
-        """Hand one tick's rows, if any, to the user's code; what it raises is counted, and never reaches the engine."""
-        if not rows.num_rows or not self.stream.downstreams:
-            return
+        """Hand one tick's rows to the user's code; what it raises is counted, and never reaches the engine."""
         try:
             self.stream.emit(rows)
         except Exception as error:  # noqa: BLE001 (anything may come out of the user's code; it is shown in the job's notes)

@@ -35,7 +35,7 @@ def output_schema(
 
 def row_outputs(topic: str, rows: pa.Table, key: Sequence[str]) -> list[Output]:
     """Output rows as appends, one a batch of the table; `OP` stays in the payload, `TS` becomes the broker's time."""
-    outputs = []
+    outputs: list[Output] = []
     for batch in rows.to_batches():
         if not batch.num_rows:
             continue

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +31,7 @@ from velostream_nb.sql.literals import parameter_text
 from velostream_nb.sql.plan import JobPlan, Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobSpec:
     """What was asked.
 
@@ -54,7 +55,7 @@ class JobSpec:
     settings: Mapping[str, str] = field(default_factory=dict)
     rigid: bool = False
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Distinct input topics, in the order of the text."""
         return tuple(dict.fromkeys(source.stream.topic for source in self.plan.sources))
@@ -269,8 +270,9 @@ class RunningJob:
         elif self._withheld:
             outcome = replace(outcome, rows=self._withheld.release(outcome.rows))
         self._idle = frozenset(idle)
-        rejected = [r for runs in batches.values() for run in runs for r in run.rejected]
-        accepted = sum(run.batch.num_rows for runs in batches.values() for run in runs)
+        given = [run for runs in batches.values() for run in runs]
+        rejected = [r for run in given for r in run.rejected]
+        accepted = sum(run.batch.num_rows for run in given)
         before = self.totals
         totals = Totals(
             rows_in=before.rows_in + accepted + len(rejected),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -73,7 +72,7 @@ def decode_for(
         faults = {r.path.split(".")[0].split("[")[0] for r in decoded.rejected} - {"", schema.time_column}
         for job, columns in visible.items():
             own = decoded if faults <= set(columns) else decode(records, schema, _in_order(set(columns), schema))
-            out[job].append(replace(own, batch=own.batch.select([*columns, *hidden])))
+            out[job].append(Decoded(own.batch.select([*columns, *hidden]), own.rejected, own.widen))
     return out
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -212,7 +213,8 @@ class Ticker:
         self.size.adapt((time.perf_counter_ns() - began_ns) // 1_000, full=cut.full)
         # user code comes last: it may stop and start jobs, and finds the tick complete
         for job, step in steps:
-            job.stream.emit(visible_rows(step.outcome.rows))
+            if step.outcome.rows.num_rows and job.stream.is_heard:
+                job.stream.emit(visible_rows(step.outcome.rows))
         return True
 
     def _run_and_publish(self, levels: Levels, cut: Cut, final: Collection[str], writing: Transaction | None) -> Steps:
@@ -290,19 +292,20 @@ class Ticker:
         """One job's part of the tick, ready to run; None when it has nothing to do, or failed.
 
         Args:
-            lagging: jobs that have not read as much as others; this one is added when it is one of them.
+            lagging: what jobs write that have not read as much as others; added to when this is one of them.
         """
         if job.state is not JobState.RUNNING:
             return None
         if job.name in self._narrow:
-            lagging.add(job.name)
+            lagging.add(job.spec.output)
             return None
         try:
-            if self._lags(job, lagging):
-                lagging.add(job.name)
+            lags = self._lags(job, lagging)
+            if lags:
+                lagging.add(job.spec.output)
             inputs, idle = cut.batches.get(job.name, {}), self._intake.idle(job.name, job.spec.idle_us)
             ends = job.name in final
-            withhold = job.writes_state and job.name in lagging and not ends
+            withhold = job.writes_state and lags and not ends
             if not (inputs or ends or job.news(idle) or (job.withholds and not withhold)):
                 return None
             positions = self._intake.positions(job.name)
@@ -311,12 +314,15 @@ class Ticker:
             self.fail(job, error)
             return None
 
-    def _lags(self, job: RunningJob, lagging: Container[str]) -> bool:
-        """Whether it has yet to read as much as others at its start, or reads what such a job writes."""
+    def _lags(self, job: RunningJob, lagging: AbstractSet[str]) -> bool:
+        """Whether it has yet to read as much as others at its start, or reads what such a job writes.
+
+        Args:
+            lagging: topics that such jobs write.
+        """
         if not job.arrived:
             job.arrived = not self._intake.behind(job.name)
-        feeding = (other for other in self.jobs.values() if other.spec.output in job.spec.inputs)
-        return not job.arrived or any(other.name in lagging for other in feeding)
+        return not job.arrived or not lagging.isdisjoint(job.spec.inputs)
 
     def _publish(self, steps: Steps, outputs: list[Output], writing: Transaction | None) -> None:
         """Append the dead letters of all steps and `outputs`; what the tick has written becomes visible at once."""
@@ -358,7 +364,7 @@ def _rows_of(steps: Steps) -> list[Output]:
     return [
         output
         for job, step in steps
-        if job.spec.output
+        if job.spec.output and step.outcome.rows.num_rows
         for output in row_outputs(job.spec.output, step.outcome.rows, job.engine.key)
     ]
 

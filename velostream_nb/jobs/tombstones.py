@@ -89,7 +89,7 @@ def decode_changes(codec: Codec, records: RecordSet, schema: StreamSchema, colum
     table = pa.Table.from_batches([rows.batch, deletes.batch]).sort_by(POS).combine_chunks()
     (batch,) = table.to_batches() or [rows.batch]
     rejected = sorted([*rows.rejected, *deletes.rejected], key=lambda r: r.offset)
-    return Decoded(batch, rejected, rows.bytes + deletes.bytes, rows.widen)
+    return Decoded(batch, rejected, rows.widen)
 
 
 def to_raw(payload: pa.RecordBatch, codec: Codec, schema: StreamSchema) -> pa.BinaryArray:
@@ -179,7 +179,7 @@ def _decode_deletes(codec: Codec, records: RecordSet, schema: StreamSchema, colu
         names = batch.schema.names
         batch = batch.set_column(names.index(TS), batch.schema.field(TS), pc.coalesce(said, batch.column(TS)))
     ordered = [name for name in schema.names if name in columns]
-    return Decoded(batch.select([*ordered, TS, POS]), [*rejected, *decoded.rejected], decoded.bytes)
+    return Decoded(batch.select([*ordered, TS, POS]), [*rejected, *decoded.rejected])
 
 
 def _keys_as_rows(records: RecordSet, schema: StreamSchema) -> tuple[RecordSet, list[Rejected]]:
