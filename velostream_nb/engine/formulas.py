@@ -1,4 +1,4 @@
-"""Formulas over pairs of rows in numpy, where they are the same to the last bit as DuckDB's.
+"""Formulas over rows, or pairs of rows, in numpy, where they are the same to the last bit as DuckDB's.
 
 Arithmetic on DOUBLE is IEEE 754's in both. DuckDB turns an integer or a literal that meets a DOUBLE into one. Formulas
 in which anything else meets are left to DuckDB: integers may overflow, decimals have their own rules.
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.engine.arrays import values_of
+from velostream_nb.engine.frames import Values
 from velostream_nb.sql.formulas import Formula, Operand, Value
 
 Doubles = npt.NDArray[np.float64]
@@ -64,6 +65,39 @@ def holds(formula: Formula, values: Mapping[Value, Doubles]) -> npt.NDArray[np.b
     with np.errstate(all="ignore"):
         one, other = (_computed(part, values) for part in formula.parts)
     return _compared(formula.sign, np.asarray(one), np.asarray(other))
+
+
+def computed(formula: Formula, columns: Mapping[Value, Values], count: int) -> Values:
+    """The doubles that arithmetic gives, NULL where it is, for `count` rows."""
+    with np.errstate(all="ignore"):
+        found = _with_nulls(formula, columns)
+    return Values(np.broadcast_to(found.numbers, count), found.valid)
+
+
+def _with_nulls(part: Operand, columns: Mapping[Value, Values]) -> Values:
+    if isinstance(part, float):
+        return Values(np.float64(part))  # type: ignore[arg-type]  # broadcast by whatever it meets
+    if isinstance(part, Value):
+        return columns[part]
+    parts = [_with_nulls(inner, columns) for inner in part.parts]
+    if part.sign == "coalesce":
+        return _coalesced(parts)
+    valid = None
+    for inner in parts:
+        valid = inner.valid if valid is None else valid if inner.valid is None else valid & inner.valid
+    return Values(_ARITHMETIC[part.sign](*(inner.numbers for inner in parts)), valid)
+
+
+def _coalesced(parts: list[Values]) -> Values:
+    """The first that is not NULL."""
+    numbers, valid = parts[-1].numbers, parts[-1].valid
+    for part in reversed(parts[:-1]):
+        if part.valid is None:
+            numbers, valid = part.numbers, None
+            continue
+        numbers = np.where(part.valid, part.numbers, numbers)
+        valid = None if valid is None else valid | part.valid
+    return Values(numbers, valid)
 
 
 def _computed(part: Operand, values: Mapping[Value, Doubles]) -> Any:

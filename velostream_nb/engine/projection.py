@@ -13,6 +13,7 @@ from velostream_nb.engine.delta import concat
 from velostream_nb.engine.duck import EvaluationError, quoted
 from velostream_nb.engine.isolate import Halving
 from velostream_nb.engine.node import Operator
+from velostream_nb.engine.plain import Plain
 from velostream_nb.engine.prefilter import Prefilter
 
 
@@ -33,6 +34,7 @@ class Projection:
         self.schema = operator.duck.schema_of(sql)
         self._statement = operator.duck.prepare(sql)
         self._prefilter = Prefilter.of(operator.then, schema)
+        self._plain = Plain.of(operator.then, schema, self.schema)
 
     def rows(self, rows: pa.Table) -> pa.Table:
         """The Projects over the operator's rows; those that cannot be computed are left to the account."""
@@ -40,6 +42,8 @@ class Projection:
             rows = self._prefilter.passing(rows)
         if not rows.num_rows:
             return no_rows(self.schema)
+        if self._plain is not None:
+            return self._plain.rows(rows)
         try:
             return self._evaluated(rows)
         except EvaluationError:

@@ -12,6 +12,7 @@ from velostream_nb.core.records import OP, POS, TS, Decoded, no_rows, unpack_pos
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, is_sorted, split_late
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, project_shown, project_sql
+from velostream_nb.engine.plain import Plain
 from velostream_nb.engine.prefilter import Prefilter
 from velostream_nb.sql import plan
 
@@ -156,6 +157,7 @@ class Project(Operator):
         self.schema = duck.schema_of(sql)
         self._statement = duck.prepare(sql)
         self._prefilter = Prefilter.of((node, *then), upstream.schema)
+        self._plain = None if node.retime else Plain.of((node, *then), upstream.schema, self.schema)
 
     def _late_sql(self) -> str:
         """Late rows stay as far behind the watermark as they are."""
@@ -167,11 +169,13 @@ class Project(Operator):
         rows = delta.rows
         if self._prefilter is not None and rows.num_rows:
             rows = self._prefilter.passing(rows)
-        if rows.num_rows:
+        if not rows.num_rows:
+            rows = no_rows(self.schema)
+        elif self._plain is not None:
+            rows = self._plain.rows(rows)
+        else:
             self._feed.rows = rows
             rows = self._statement.rows()
-        else:
-            rows = no_rows(self.schema)
         late = None
         if delta.late is not None:
             self._late_feed.rows = delta.late

@@ -15,6 +15,7 @@ from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.clock import Clock
 from velostream_nb.core.errors import JobFailedError, VeloError
 from velostream_nb.core.model import JobState
+from velostream_nb.engine.codes import forget
 from velostream_nb.jobs.crew import Crew, Task
 from velostream_nb.jobs.feeds import Input
 from velostream_nb.jobs.intake import BatchSize, Cut, Intake, Positions
@@ -201,6 +202,7 @@ class Ticker:
         finally:
             if writing is not None:
                 writing.abort()
+            forget()
         if not steps:
             return bool(cut.batches or self._narrow)
         now_us = self._clock.now_us()

@@ -1,4 +1,4 @@
-"""Comparisons of sums, products and the like of columns of both sides of a join, apart from their SQL."""
+"""Sums, products and the like of columns, and comparisons of them, apart from their SQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from velostream_nb.sql.scope import is_column
+from velostream_nb.sql.scope import is_column, text
 
 _COMPARISONS: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
@@ -17,7 +17,7 @@ _DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A column of the left (0) or right (1) input, by its own name."""
+    """A column of the left (0) or right (1) input of a join, or of the only one (0), by its own name."""
 
     side: int
     column: str
@@ -28,7 +28,7 @@ class Formula:
     """An operator and what it is applied to; a float is a literal.
 
     Attributes:
-        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'.
+        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'; 'coalesce', in no comparison.
     """
 
     sign: str
@@ -55,7 +55,16 @@ def formula_of(tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]
     return None if sign is None or not isinstance(tree, exp.Binary) else _applied(sign, (tree.left, tree.right), names)
 
 
-def _operand(tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]]) -> Operand | None:
+def arithmetic_of(sql: str, names: Mapping[str, str]) -> Formula | None:
+    """A bound expression over one input as a formula, 'coalesce' allowed; None when anything else is in it."""
+    tree: exp.Expr = exp.maybe_parse(sql, dialect="duckdb")
+    found = _operand(tree, (names, {}), nulls=True) if text(tree) == sql else None
+    return found if isinstance(found, Formula) else None
+
+
+def _operand(
+    tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]], *, nulls: bool = False
+) -> Operand | None:
     tree = tree.unnest()
     for side, own in enumerate(names):
         column = is_column(tree, own)
@@ -64,18 +73,26 @@ def _operand(tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]])
     if isinstance(tree, exp.Literal):
         return _literal(tree)
     if isinstance(tree, exp.Neg):
-        inner = _operand(tree.this, names)
+        inner = _operand(tree.this, names, nulls=nulls)
         return -inner if isinstance(inner, float) else None if inner is None else Formula("neg", (inner,))
     if isinstance(tree, exp.Abs):
-        return _applied("abs", (tree.this,), names)
+        return _applied("abs", (tree.this,), names, nulls=nulls)
+    if isinstance(tree, exp.Coalesce) and nulls:
+        return _applied("coalesce", (tree.this, *tree.expressions), names, nulls=True)
     sign = _ARITHMETIC.get(type(tree))
-    return None if sign is None or not isinstance(tree, exp.Binary) else _applied(sign, (tree.left, tree.right), names)
+    if sign is None or not isinstance(tree, exp.Binary):
+        return None
+    return _applied(sign, (tree.left, tree.right), names, nulls=nulls)
 
 
 def _applied(
-    sign: str, trees: tuple[exp.Expr, ...], names: tuple[Mapping[str, str], Mapping[str, str]]
+    sign: str,
+    trees: tuple[exp.Expr, ...],
+    names: tuple[Mapping[str, str], Mapping[str, str]],
+    *,
+    nulls: bool = False,
 ) -> Formula | None:
-    parts = [part for tree in trees if (part := _operand(tree, names)) is not None]
+    parts = [part for tree in trees if (part := _operand(tree, names, nulls=nulls)) is not None]
     return Formula(sign, tuple(parts)) if len(parts) == len(trees) else None
 
 
