@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
+from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.conditions import Check
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.prefilter import Prefilter
@@ -15,6 +16,7 @@ from velostream_nb.sql.conditions import condition_of
 
 NAN, INF = float("nan"), float("inf")
 X = [0.0, -0.0, 1.5, 10.0, -3.0, 1e308, NAN, INF, -INF, None]
+W = [0, 20, -1, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**30, -(10**30), None]
 I = [0, 1, -1, 20, 2**53 + 1, -(2**63), 2**63 - 1, None]  # noqa: E741
 S = ["", "BUY", "buy", "SELL", "BUY ", "Ä", None]
 COUNT = 280
@@ -22,6 +24,7 @@ TABLE = pa.table(
     {
         "x": pa.array([*itertools.islice(itertools.cycle(X), COUNT)], pa.float64()),
         "i": pa.array([*itertools.islice(itertools.cycle(I), COUNT)], pa.int64()),
+        "w": pa.array([*itertools.islice(itertools.cycle(W), COUNT)], HUGEINT),
         "j": pa.array([n % 7 - 3 for n in range(COUNT)], pa.int16()),
         "s": pa.array([*itertools.islice(itertools.cycle(S), COUNT)], pa.string()),
         "d": pa.array([None if n % 5 == 0 else n for n in range(COUNT)], pa.decimal128(9, 2)),
@@ -42,6 +45,9 @@ EXACT = [
     '"i" = 9007199254740993',
     '"i" <> -1',
     '"i" <= 20 AND 0 < "i"',
+    '"w" >= 20',
+    '"w" < 20 AND "w" <> -1',
+    '"w" IN (0, 9007199254740993)',
     '"j" IN (1, 2)',
     '"j" BETWEEN -1 AND 2',
     '"x" BETWEEN -1 AND 2.5',

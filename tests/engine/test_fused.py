@@ -21,6 +21,8 @@ CHAIN = (
 OVER = "SELECT id, p + 1 AS q FROM (SELECT id, LAG(id) OVER (PARTITION BY k ORDER BY ts) AS p FROM s) WHERE p % 3 > 0"
 RUNNING = "SELECT id, total * 2 AS t FROM (SELECT id, SUM(id) OVER (PARTITION BY k ORDER BY ts) AS total FROM s) WHERE total > 9"
 
+WINDOW = "SELECT k, CAST(m AS BIGINT) AS x FROM (SELECT k, MAX(v) AS m FROM s GROUP BY k, TUMBLE(ts, 2s)) WHERE m > '1'"
+
 
 def rows(*made: tuple[float, str]) -> pa.Table:
     """(seconds, value) in arrival order."""
@@ -57,6 +59,7 @@ def outcomes(query: str, table: pa.Table, sizes: list[int], **settings: str) -> 
         (CHAIN, ["source", "project"]),
         (OVER, ["source", "order", "over"]),
         (RUNNING, ["source", "order", "running"]),
+        (WINDOW, ["source", "window"]),
         (f"WITH c AS ({OVER}) SELECT * FROM c WHERE q > 1 UNION ALL SELECT id, 0 AS q FROM c",
          ["source", "order", "over", "project", "project", "union"]),
     ],
@@ -66,10 +69,11 @@ def test_who_takes_what(query, expected):
     assert [n for n in found if n != "source"] == expected[1:]
 
 
-@pytest.mark.parametrize("query", [CHAIN, OVER, RUNNING])
+@pytest.mark.parametrize("query", [CHAIN, OVER, RUNNING, WINDOW])
 def test_the_answer_is_the_same(query, tmp_path):
     data = {"s": rows(*((i // 2, str(i % 70)) for i in range(120)))}
     oracle = query.replace("ORDER BY ts)", "ORDER BY __ts, __pos)") if "LAG" in query else query
+    oracle = oracle.replace("TUMBLE(ts, 2s)", "time_bucket(INTERVAL 2 SECOND, ts, TIMESTAMP '1970-01-01')")
     expected = comparable(batch(oracle, data))
     assert expected
     for restart in (None, tmp_path):
@@ -81,6 +85,9 @@ def test_explain_says_every_step_that_is_taken():
     lines = "\n".join(explain(plan_of(OVER, {"s": rows()})).lines())
     assert "over LAG(id) OVER (PARTITION BY k ORDER BY event time) AS p, then select id, p, then select" in lines
     assert "keeps last 1 row per (k)" in lines
+    lines = "\n".join(explain(plan_of(WINDOW, {"s": rows()})).lines())
+    assert "tumble 2 s by k: MAX(v), then select k, " in lines
+    assert "keeps one aggregate state per slice and key" in lines
 
 
 def test_a_row_that_cannot_be_computed_is_set_aside_alone():
@@ -92,6 +99,16 @@ def test_a_row_that_cannot_be_computed_is_set_aside_alone():
     over = "SELECT id, CAST(p AS BIGINT) AS q FROM (SELECT id, LAG(v) OVER (ORDER BY ts) AS p FROM s)"
     found = outcomes(over, table, [5])
     assert [row["id"] for o in found for row in o.rows.to_pylist()] == [0, 1, 3, 4]
+    table = rows((1, "5"), (2, "bad"), (3, "7"), (6, "2"), (8, "60"))
+    found = outcomes(WINDOW, table, [4, 1])
+    assert [(row["k"], row["x"]) for o in found for row in o.rows.to_pylist()] == [
+        ("a", 5),
+        ("a", 7),
+        ("b", 2),
+        ("a", 60),
+    ]
+    (rejected,) = [r for o in found for r in o.rejected]
+    assert b'"bad"' in rejected.raw
 
 
 def test_late_rows_pass_through_all_that_is_taken():

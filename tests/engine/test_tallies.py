@@ -13,14 +13,21 @@ import pytest
 from tests.engine import test_changes as changelogs
 from tests.engine.data import BASE_US
 from tests.engine.harness import assert_one_answer, decoded, plan_of, stream
+from velostream_nb.core.errors import JobFailedError
+from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine import groups, windows
+from velostream_nb.engine.duck import Statement
+from velostream_nb.engine.huge_sums import HugeSum
 from velostream_nb.engine.job import JobEngine
-from velostream_nb.engine.numbering import KeyNumbering, Numbering
+from velostream_nb.engine.key_numbering import KeyNumbering
+from velostream_nb.engine.numbering import Numbering, PairNumbering, parts_of
 from velostream_nb.engine.tallied_groups import TalliedGroups
 from velostream_nb.engine.tallied_slices import TalliedSlices
 from velostream_nb.engine.tallies import Chosen, Extreme, RealSum, WholeSum
 from velostream_nb.engine.windows import WindowAggregate
 
+WAITING = 2_048
+"""So many rows may wait until they are added up."""
 START = BASE_US - BASE_US % 60_000_000
 SCHEMA = pa.schema(
     [
@@ -164,6 +171,18 @@ def test_random_aggregates_of_a_changelog_equal_batch_at_every_tick(seed, tmp_pa
     changelogs.follow("SELECT COUNT(*) AS c, SUM(n) AS s FROM (SELECT k, COUNT(*) AS n FROM t GROUP BY k)", topics)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_of_sums_follow_their_groups(seed, tmp_path):
+    table = rows(seed, 150)
+    topics = changelogs.Topics(t=changelogs.Topic(table))
+    calls = "COUNT(v) AS c, SUM(v) AS s, AVG(v) AS a, SUM(DISTINCT v) AS d, SUM(v) FILTER (WHERE v > 3) AS f"
+    query = f"SELECT {calls} FROM (SELECT k, j, SUM(u) - 7 * COUNT(*) AS v FROM t GROUP BY k, j)"
+    plan, _ = changelogs.follow(query, topics, seed=seed, tmp_path=tmp_path)
+    engine = JobEngine(plan)
+    assert isinstance(engine.nodes[-1].operator.groups, TalliedGroups)
+    engine.close()
+
+
 def is_tallied(plan) -> bool:
     engine = JobEngine(plan)
     try:
@@ -224,9 +243,10 @@ def test_distinct_holds_groups_and_different_values_alone(query, tmp_path):
     table = pa.table(columns)
     call = "COUNT(DISTINCT x) AS n, SUM(DISTINCT x) FILTER (WHERE x > 10) AS s"
     engine = JobEngine(plan_of(f"SELECT k, {call} FROM t {query}", {"t": table}), state_dir=str(tmp_path))
+    waiting = WAITING if "timestamp" in query else 0
     for start in range(0, count, 500):
         engine.tick({"t": [decoded(table, start, start + 500)]})
-        assert sum(s.state_rows for s in engine.stats()) <= 2 * (4 + 4 * 50)
+        assert sum(s.state_rows for s in engine.stats()) <= 2 * (4 + 4 * 50) + waiting
     engine.save(tmp_path / "state.duckdb")
     assert (tmp_path / "state.duckdb").stat().st_size < 3_000_000
     engine.close()
@@ -254,6 +274,66 @@ def test_windows_of_ever_new_keys_forget_them():
     engine.close()
 
 
+IMBALANCE = """
+    SELECT k, SUM(j) FILTER (WHERE s = 'a') AS a, SUM(j) FILTER (WHERE s = 'B' AND j > 0) AS b, COUNT(*) AS many,
+    window_end AS w
+    FROM t GROUP BY k, HOP(timestamp, 5s, 15s)
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """What DuckDB is asked to compute from the first tick on."""
+    found, rows_of = [], Statement.rows
+    monkeypatch.setattr(Statement, "rows", lambda self, *numbers: (found.append(self.sql), rows_of(self, *numbers))[1])
+    return found
+
+
+@pytest.mark.parametrize(("having", "some"), [("", False), ("HAVING many > 99", False), ("HAVING many % 2 = 1", True)])
+def test_plain_columns_and_conditions_need_no_statement(having, some, asked):
+    table = {"t": rows(1, 300)}
+    engine = JobEngine(plan_of(IMBALANCE + having, table, {"watermark.delay": "2s"}))
+    found = [engine.tick({"t": [decoded(table["t"], at, at + 3)]}).rows.num_rows for at in range(0, 300, 3)]
+    assert (sum(found) > 20) is ("99" not in having)
+    assert bool(asked) is some
+    assert len(asked) <= 50
+    engine.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_wait_count_whatever_happens_before_they_are_added_up(seed, tmp_path):
+    """Many ticks of few rows without a window that closes, late rows among them; stopped and started in between."""
+    table = rows(seed, 400)
+    ends = "range(__ts - __ts % 5000000 + 5000000, __ts - __ts % 5000000 + 15000001, 5000000)"
+    oracle = f"""
+        SELECT k, SUM(j) FILTER (WHERE s = 'a') AS a, SUM(j) FILTER (WHERE s = 'B' AND j > 0) AS b, COUNT(*) AS many,
+        make_timestamp(__end) AS w FROM (SELECT *, unnest({ends}) AS __end FROM t) GROUP BY k, __end
+    """
+    settings = {"watermark.delay": "2s"}
+    assert_one_answer(
+        IMBALANCE, oracle, {"t": table}, settings=settings, seed=seed, tmp_path=tmp_path, batches=(1, 2, 50, None)
+    )
+
+
+def test_rows_wait_no_longer_than_is_said():
+    count = 9_000
+    table = pa.table(
+        {
+            "k": pa.array(["x", "y", None] * (count // 3)),
+            "i": pa.array(np.arange(count)),
+            "timestamp": pa.array(START + np.arange(count) * 1_000).cast(pa.timestamp("us")),
+        }
+    )
+    plan = plan_of("SELECT k, SUM(i) AS s, window_end FROM t GROUP BY k, TUMBLE(timestamp, 1h)", {"t": table})
+    engine, held = JobEngine(plan), []
+    for start in range(0, count, 30):
+        engine.tick({"t": [decoded(table, start, start + 30)]})
+        held.append(sum(s.state_rows for s in engine.stats()))
+    assert 30 <= max(held) <= WAITING + 3
+    assert sum(engine.tick({}, final=True).rows.column("s").to_pylist()) == count * (count - 1) // 2
+    engine.close()
+
+
 # -- the parts ----------------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +348,22 @@ def test_numbers_are_dense_and_stay(most):
             assert known.setdefault(integer, number) == number
     assert sorted(known.values()) == list(range(len(numbering)))
     assert numbering.known.tolist() == [k for k, _ in sorted(known.items(), key=lambda item: item[1])]
+
+
+@pytest.mark.parametrize("spread", [(4, 9), (60, 2_000), (3, 1 << 20), (1 << 20, 1 << 20)])
+def test_pairs_are_numbered_densely_whether_few_or_most_may_be(spread):
+    rng = np.random.default_rng(spread[1])
+    numbering, known = PairNumbering(), {}
+    assert (numbering.number(np.empty(0, np.int64), np.empty(0, np.int64)).tolist(), numbering.nbytes) == ([], 0)
+    for share in (0.001, 0.1, 1.0, 0.5):
+        first, second = (rng.integers(0, max(1, int(most * share)), 3_000) for most in spread)
+        pairs = zip(first.tolist(), second.tolist(), strict=True)
+        for pair, number in zip(pairs, numbering.number(first, second).tolist(), strict=True):
+            assert known.setdefault(pair, number) == number
+    assert sorted(known.values()) == list(range(len(numbering)))
+    firsts, seconds = parts_of(numbering.known)
+    assert dict(zip(zip(firsts.tolist(), seconds.tolist(), strict=True), range(len(known)), strict=True)) == known
+    assert numbering.nbytes <= 200_000 + 80 * len(known)
 
 
 def keyed(*columns: Mapping[str, object]) -> tuple[KeyNumbering, list[pa.ChunkedArray]]:
@@ -300,23 +396,34 @@ def test_keys_come_back_as_they_were():
     assert numbering.number([a.slice(2, 1) for a in arrays], 1).tolist() == [kept[1]]
 
 
+def whole_numbers(numbers: list[int]) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
+
+
+def huge_numbers(numbers: list[int]) -> pa.Array:
+    return pa.array([0, *numbers, 0], HUGEINT).slice(1, len(numbers))
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_whole_sums_are_exact_however_large(seed):
+@pytest.mark.parametrize(
+    ("kind", "column", "bits"),
+    [(WholeSum, whole_numbers, 63), (HugeSum, huge_numbers, 63), (HugeSum, huge_numbers, 118)],
+)
+def test_sums_are_exact_however_large(kind, column, bits, seed):
     rng = random.Random(seed)
-    tally, other, expected, elsewhere = WholeSum(average=False), WholeSum(average=False), [0] * 3, [0] * 2
+    tally, other, expected, elsewhere = kind(average=False), kind(average=False), [0] * 3, [0] * 2
     tally.grow(3)
     other.grow(2)
     for _ in range(30):
         size = rng.randrange(6)
-        numbers = [rng.choice([1, -1, 2**63 - 1, -(2**63), rng.randrange(-(2**62), 2**62)]) for _ in range(size)]
+        extremes = [1, -1, 2**bits - 1, -(2**bits), rng.randrange(-(2**62), 2**62)]
+        numbers = [rng.choice(extremes) for _ in range(size)]
         places = [rng.randrange(2) for _ in numbers]
         weights = [rng.choice([1, -1, 3]) for _ in numbers] if rng.random() < 0.5 else None
         for tallied, totals in ((tally, expected), (other, elsewhere)):
             tallied.add(
                 Chosen(
-                    np.array(places, dtype=np.int64),
-                    np.array(numbers, dtype=np.int64),
-                    None if weights is None else np.array(weights),
+                    np.array(places, dtype=np.int64), column(numbers), None if weights is None else np.array(weights)
                 )
             )
             for place, number, weight in zip(places, numbers, weights or [1] * size, strict=True):
@@ -328,6 +435,16 @@ def test_whole_sums_are_exact_however_large(seed):
     tally.parts["n"][:] = 1  # how many there were does not matter here
     sums = tally.final(np.arange(3))
     assert [int(v) for v in sums.array().to_pylist()] == expected
+
+
+def test_a_sum_beyond_hugeint_is_no_number():
+    tally = HugeSum(average=False)
+    tally.grow(1)
+    tally.add(Chosen(np.zeros(2, dtype=np.int64), pa.array([10**38 - 1] * 2, HUGEINT)))
+    with pytest.raises(JobFailedError, match="HUGEINT"):
+        tally.final(np.zeros(1, dtype=np.int64))
+    tally.add(Chosen(np.zeros(1, dtype=np.int64), pa.array([10**38 - 1], HUGEINT), np.array([-1])))
+    assert tally.final(np.zeros(1, dtype=np.int64)).array().to_pylist() == [10**38 - 1]
 
 
 def test_a_sum_goes_on_where_it_was():

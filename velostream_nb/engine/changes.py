@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.records import OP, TS, WEIGHT, no_rows
-from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s
+from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.netting import netted
 from velostream_nb.engine.node import Operator
@@ -118,15 +119,29 @@ class Emit:
             changes = changes.take(pa.array(places))
         gone, come = np.flatnonzero(weights < 0), np.flatnonzero(weights > 0)
         if self._upserts:
-            keys = codes_of(changes, self._key)
-            gone = gone[~np.isin(keys[gone], keys[come])]
+            if len(gone):
+                gone = gone[~_same(codes_of(changes, self._key), gone, come)]
         else:
             gone, come = np.repeat(gone, -weights[gone]), np.repeat(come, weights[come])
-        places = np.concatenate([gone, come])
-        rows = changes.select(list(self._columns))
+        columns = [changes.column(name) for name in self._columns]
+        places = np.concatenate([gone, come]) if len(gone) else come
+        # such as all new rows, behind the old ones that they replace
         if len(places) and places[-1] - places[0] == len(places) - 1 and bool((places[1:] > places[:-1]).all()):
-            rows = rows.slice(places[0], len(places))  # such as all new rows, behind the old ones that they replace
+            columns = [column.slice(places[0], len(places)) for column in columns]
         else:
-            rows = rows.take(pa.array(places))
-        ops = [pa.repeat("delete", len(gone)), pa.repeat("upsert" if self._upserts else "insert", len(come))]
-        return pa.Table.from_arrays([*rows.columns, pa.chunked_array(ops)], schema=self.schema)
+            indexes = pa.array(places)
+            columns = [column.take(indexes) for column in columns]
+        ops = [pa.repeat("upsert" if self._upserts else "insert", len(come))]
+        if len(gone):
+            ops.insert(0, pa.repeat("delete", len(gone)))
+        return pa.Table.from_arrays([*columns, pa.chunked_array(ops)], schema=self.schema)
+
+
+def _same(codes: Int64s, some: Int64s, others: Int64s) -> npt.NDArray[np.bool_]:
+    """Which of some rows have the code of one of the others."""
+    most = int(codes.max(initial=0)) + 1
+    if most > 4 * len(codes) + 1024:
+        return np.isin(codes[some], codes[others])
+    there = np.zeros(most, dtype=np.bool_)
+    there[codes[others]] = True
+    return there[codes[some]]

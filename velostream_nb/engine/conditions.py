@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.arrays import texts, values_of, whole
 from velostream_nb.engine.formulas import holds, is_exact
-from velostream_nb.engine.frames import Mask
+from velostream_nb.engine.frames import Mask, Numbers
 from velostream_nb.sql.conditions import Compared, Condition, Every, IsNull, Some
 from velostream_nb.sql.formulas import Formula
 
@@ -29,6 +30,9 @@ _SIGNS: dict[str, Callable[[Any, Any], Mask]] = {
     ">=": operator.ge,
 }
 _Test = Callable[[pa.Table], Mask]
+_SIGN_BIT = 63
+_GREATEST = (1 << _SIGN_BIT) - 1
+_LEAST = -_GREATEST - 1
 
 
 class Check:
@@ -84,9 +88,11 @@ def _test(condition: Condition, schema: pa.Schema) -> _Test | None:
     if isinstance(condition, Compared):
         kind = schema.field(condition.column).type
         if isinstance(condition.literal, str):
-            return _text_test(condition) if _is_text(kind) and condition.sign in ("=", "<>") else None
+            return _text_test(condition, kind) if _is_text(kind) and condition.sign in ("=", "<>") else None
         if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
-            return _whole_test(condition)
+            return _whole_test(condition, _integers)
+        if kind == HUGEINT:
+            return _whole_test(condition, _clamped)
         return None if condition.formula is None else _test(condition.formula, schema)
     assert isinstance(condition, Formula)
     return _formula_test(condition) if is_exact(condition, (schema, schema)) else None
@@ -106,29 +112,43 @@ def _null_test(condition: IsNull) -> _Test:
     return passes
 
 
-def _text_test(condition: Compared) -> _Test:
+def _text_test(condition: Compared, kind: pa.DataType) -> _Test:
     column, equal = condition.column, condition.sign == "="
     assert isinstance(condition.literal, str)
-    (literal,) = texts([condition.literal])
+    literal = texts([condition.literal])[0].cast(kind)
 
     def passes(rows: pa.Table) -> Mask:
         values = whole(rows.column(column))
         compare = pc.equal if equal else pc.not_equal
-        found = compare(values, literal.cast(values.type))
+        found = compare(values, literal)
         return _bools(found.fill_null(False) if found.null_count else found)
 
     return passes
 
 
-def _whole_test(condition: Compared) -> _Test:
+def _whole_test(condition: Compared, read: Callable[[pa.Array], Numbers]) -> _Test:
     column, literal, compare = condition.column, condition.literal, _SIGNS[condition.sign]
 
     def passes(rows: pa.Table) -> Mask:
-        values = values_of(rows.column(column))
-        found = compare(values.numbers.astype(np.int64, copy=False), literal)
-        return found if values.valid is None else found & values.valid
+        array = whole(rows.column(column))
+        found = compare(read(array), literal)
+        return found & _bools(array.is_valid()) if array.null_count else found
 
     return passes
+
+
+def _integers(array: pa.Array) -> Numbers:
+    return values_of(array).numbers.astype(np.int64, copy=False)
+
+
+def _clamped(array: pa.Array) -> Numbers:
+    """Integers of 128 bits; those that do not fit into 64 are further from 0 than any literal."""
+    if not len(array):
+        return np.empty(0, dtype=np.int64)
+    words = np.frombuffer(array.buffers()[1], dtype=np.int64)[2 * array.offset : 2 * (array.offset + len(array))]
+    low, high = words[::2], words[1::2]
+    fits = high == low >> _SIGN_BIT
+    return low if fits.all() else np.where(fits, low, np.where(high < 0, _LEAST, _GREATEST))
 
 
 def _formula_test(formula: Formula) -> _Test:

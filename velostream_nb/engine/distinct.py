@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.engine.arrays import ranges, values_of
+from velostream_nb.engine.arrays import number_type, ranges, values_of
 from velostream_nb.engine.delta import Int64s
+from velostream_nb.engine.finals import Final
 from velostream_nb.engine.frames import Numbers
-from velostream_nb.engine.numbering import KeyNumbering, Numbering, can_number, paired, parts_of, with_room
-from velostream_nb.engine.tallies import Chosen, Count, Final, RealSum, Tally, tally_for
+from velostream_nb.engine.key_numbering import KeyNumbering, can_number
+from velostream_nb.engine.numbering import PairNumbering, parts_of, with_room
+from velostream_nb.engine.tallies import Chosen, Count, RealSum, Tally
+from velostream_nb.engine.tally_kinds import tally_for
 from velostream_nb.sql import plan
 
 
@@ -28,7 +31,13 @@ class Members:
     def __init__(self, dtype: pa.DataType) -> None:
         self._type = dtype
         self.values = KeyNumbering([pa.field("value", dtype)])
-        self.pairs = Numbering()
+        self.pairs = PairNumbering()
+
+    def beside(self) -> Members:
+        """None yet, of other groups; values have the same numbers."""
+        found = Members(self._type)
+        found.values = self.values
+        return found
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -39,7 +48,7 @@ class Members:
 
     def number(self, groups: Int64s, column: pa.ChunkedArray) -> Int64s:
         """The pair of each row."""
-        return self.pairs.number(paired(groups, self.values.number([column], len(groups))))
+        return self.pairs.number(groups, self.values.number([column], len(groups)))
 
     def groups(self, pairs: Int64s) -> Int64s:
         """The groups of pairs."""
@@ -61,9 +70,9 @@ class Members:
         """Start again with these pairs: where each of the new ones stands among them."""
         different, places = np.unique(values, return_inverse=True)
         fresh = self.values.keep(different)
-        self.pairs = Numbering()
+        self.pairs = PairNumbering()
         order = np.empty(len(owners), dtype=np.int64)
-        order[self.pairs.number(paired(owners, fresh[places]))] = np.arange(len(owners))
+        order[self.pairs.number(owners, fresh[places])] = np.arange(len(owners))
         return order
 
     def joined(self, groups: Int64s, other: Members, places: Int64s) -> tuple[Int64s, Int64s]:
@@ -76,7 +85,7 @@ class Members:
         sizes = np.bincount(owners, minlength=int(places.max(initial=-1)) + 1)
         starts = np.cumsum(sizes) - sizes
         theirs = order[ranges(starts[places], sizes[places])]
-        ours = self.pairs.number(paired(np.repeat(groups, sizes[places]), values[theirs]))
+        ours = self.pairs.number(np.repeat(groups, sizes[places]), values[theirs])
         return theirs, ours
 
 
@@ -128,8 +137,11 @@ class Distinct:
         if len(pairs):
             self.tally.add(Chosen(self.members.groups(pairs), self._numbers(pairs), weights))
 
-    def _numbers(self, pairs: Int64s) -> Numbers | None:
-        return None if isinstance(self.tally, Count) else values_of(self.members.arguments(pairs)).numbers
+    def _numbers(self, pairs: Int64s) -> Numbers | pa.Array | None:
+        if isinstance(self.tally, Count):
+            return None
+        values = self.members.arguments(pairs)
+        return values if number_type(values.type) is None else values_of(values).numbers
 
     def grow(self, groups: int) -> None:
         self.tally.grow(groups)

@@ -12,7 +12,8 @@ from velostream_nb.core.identity import combined, identity
 from velostream_nb.engine.arrays import values_of, whole
 from velostream_nb.engine.codes import Parted, parted
 from velostream_nb.engine.delta import Int64s
-from velostream_nb.engine.numbering import KeyNumbering, can_number, first_places
+from velostream_nb.engine.key_numbering import KeyNumbering, can_number
+from velostream_nb.engine.numbering import first_places
 
 _FEW = 256
 """So many keys are looked up one by one sooner than all at once."""

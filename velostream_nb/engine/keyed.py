@@ -16,9 +16,9 @@ from velostream_nb.core.records import WEIGHT, no_rows
 from velostream_nb.engine.delta import Account, Delta, Int64s, int64s
 from velostream_nb.engine.duck import Duck, Feed, Statement, quote
 from velostream_nb.engine.kept import AT, hash_of
+from velostream_nb.engine.key_numbering import KeyNumbering, can_number
 from velostream_nb.engine.netting import codes, difference, netted
 from velostream_nb.engine.node import Operator, shown
-from velostream_nb.engine.numbering import KeyNumbering, can_number
 from velostream_nb.engine.rows_by_key import RowsByKey
 from velostream_nb.sql import plan
 from velostream_nb.sql.plan_changes import KEY

@@ -1,4 +1,4 @@
-"""Numbers for values and keys, given as they come and found again for whole columns at once.
+"""Numbers for integers and pairs of them, given as they come and found again for whole columns at once.
 
 What is kept by a number lies in an array. A hash table of numpy's own operations finds the numbers of a batch in a few
 passes over it, where a Python dict would take a step a row.
@@ -6,22 +6,19 @@ passes over it, where a Python dict would take a step a row.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from velostream_nb.engine.arrays import Scalar, array_of, number_type, values_of, whole
-from velostream_nb.engine.delta import Int64s, codes_of
-from velostream_nb.engine.frames import Values
+from velostream_nb.engine.arrays import Scalar
+from velostream_nb.engine.delta import Int64s
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _HALF = 32
 _LEAST_BITS = 8
-_FEW = 100
-"""So many values are looked up one by one sooner than the different ones of them are found."""
 _BYTES = 16 * 8 // 3 + 8
+_CELLS = 1 << 14
+_DENSE = 8
+"""A table of pairs has so many places for each pair at most, and `_CELLS` more."""
 
 
 def with_room(array: npt.NDArray[Scalar], size: int, fill: object) -> npt.NDArray[Scalar]:
@@ -46,6 +43,14 @@ class Numbering:
         self._numbers = np.full(1 << self._bits, -1, dtype=np.int64)
         self._known = np.zeros(1 << self._bits, dtype=np.int64)
         self._count = 0
+
+    @classmethod
+    def of(cls, known: Int64s) -> Numbering:
+        """Different integers by their numbers."""
+        found = cls()
+        found._known, found._count = known.copy(), len(known)
+        found._fill(known, np.arange(len(known)), max(len(known), 1))
+        return found
 
     def __len__(self) -> int:
         return self._count
@@ -116,7 +121,10 @@ class Numbering:
 
     def _grow(self, count: int) -> None:
         used = self._numbers >= 0
-        integers, numbers = self._keys[used], self._numbers[used]
+        self._fill(self._keys[used], self._numbers[used], count)
+
+    def _fill(self, integers: Int64s, numbers: Int64s, count: int) -> None:
+        """A new table with room for so many, of different integers and their numbers."""
         while 1 << self._bits < 4 * count:
             self._bits += 1
         self._keys = np.zeros(1 << self._bits, dtype=np.int64)
@@ -130,67 +138,71 @@ class Numbering:
             integers, numbers, places = integers[others], numbers[others], (places[others] + 1) & mask
 
 
-def can_number(dtype: pa.DataType) -> bool:
-    """Are there numbers for values of this type?"""
-    return number_type(dtype) is not None or _is_plain(dtype)
+class PairNumbering:
+    """0, 1, 2, … for pairs of small numbers, in any order among those that come together.
 
-
-def _is_plain(dtype: pa.DataType) -> bool:
-    """Values that are equal in Python exactly where they are in DuckDB."""
-    types = pa.types
-    kinds = (types.is_string, types.is_boolean, types.is_binary, types.is_decimal128)
-    return any(is_kind(dtype) for is_kind in kinds)
-
-
-class KeyNumbering:
-    """0, 1, 2, … for keys of several columns; NULL equals NULL.
-
-    Args:
-        fields: the columns of the key, of types that `can_number` knows; () for a single key.
+    A table has a place for every pair that may be, which is quickest; where too few of them are, a hash table.
     """
 
-    def __init__(self, fields: Sequence[pa.Field]) -> None:
-        self._fields = tuple(fields)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._columns = [_Integers(f.type) if number_type(f.type) else _Objects(f.type) for f in self._fields]
-        self._pairs = [Numbering() for _ in self._fields[1:]]
-        self._any = False
+    def __init__(self) -> None:
+        self._table = np.empty((0, 0), dtype=np.int64)
+        self._known = np.empty(0, dtype=np.int64)
+        self._count = 0
+        self._sparse: Numbering | None = None
 
     def __len__(self) -> int:
-        if not self._fields:
-            return int(self._any)
-        return len(self._pairs[-1] if self._pairs else self._columns[0])
+        return self._count if self._sparse is None else len(self._sparse)
+
+    @property
+    def known(self) -> Int64s:
+        """The pairs by their numbers, as `paired` has them."""
+        return self._known[: self._count] if self._sparse is None else self._sparse.known
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in (*self._columns, *self._pairs))
+        return 8 * (self._table.size + self._count) if self._sparse is None else self._sparse.nbytes
 
-    def number(self, columns: Sequence[pa.ChunkedArray], rows: int) -> Int64s:
-        """The number of each row's key; new keys get one."""
-        if not self._fields:
-            self._any = True
-            return np.zeros(rows, dtype=np.int64)
-        numbers = self._columns[0].number(columns[0])
-        for pairs, own, column in zip(self._pairs, self._columns[1:], columns[1:], strict=True):
-            numbers = pairs.number(paired(numbers, own.number(column)))
-        return numbers
+    def number(self, first: Int64s, second: Int64s) -> Int64s:
+        """The numbers of pairs; those that have none get one."""
+        if self._sparse is None:
+            self._make_room(int(first.max(initial=-1)) + 1, int(second.max(initial=-1)) + 1)
+        if self._sparse is not None:
+            return self._sparse.number(paired(first, second))
+        found: Int64s = self._table[first, second]
+        if len(found) and found.min() < 0:
+            self._add(first, second, found)
+        return found
 
-    def arrays(self, numbers: Int64s) -> list[pa.Array]:
-        """The key columns of some numbers."""
-        found = []
-        for pairs, own in zip(reversed(self._pairs), reversed(self._columns[1:]), strict=True):
-            numbers, last = parts_of(pairs.known[numbers])
-            found.append(own.array(last))
-        return [*(c.array(numbers) for c in self._columns[:1]), *reversed(found)]
+    def _add(self, first: Int64s, second: Int64s, found: Int64s) -> None:
+        """Give the pairs that were not found their numbers."""
+        rest = np.flatnonzero(found < 0)
+        first, second = first[rest], second[rest]
+        self._table[first, second] = np.arange(len(rest))  # of equal ones, one stays
+        takers = np.flatnonzero(self._table[first, second] == np.arange(len(rest)))
+        end = self._count + len(takers)
+        self._known = with_room(self._known, end, 0)
+        self._known[self._count : end] = paired(first[takers], second[takers])
+        self._table[first[takers], second[takers]] = np.arange(self._count, end)
+        self._count = end
+        found[rest] = self._table[first, second]
 
-    def keep(self, numbers: Int64s) -> Int64s:
-        """Forget all the others; these are numbered anew: their new numbers."""
-        arrays = self.arrays(numbers)
-        self.clear()
-        return self.number([pa.chunked_array([a]) for a in arrays], len(numbers))
+    def _make_room(self, rows: int, columns: int) -> None:
+        """A table of so many rows and columns at least; none at all where it would be nearly empty."""
+        height, width = self._table.shape
+        if rows <= height and columns <= width:
+            return
+        height, width = max(height, _doubled(rows)), max(width, _doubled(columns))
+        if height * width <= _DENSE * self._count + _CELLS:
+            table = np.full((height, width), -1, dtype=np.int64)
+            table[: self._table.shape[0], : self._table.shape[1]] = self._table
+            self._table = table
+            return
+        self._sparse = Numbering.of(self.known)
+
+
+def _doubled(size: int) -> int:
+    """The least power of 2 that is no less."""
+    return 1 << (size - 1).bit_length()
 
 
 def paired(first: Int64s, second: Int64s) -> Int64s:
@@ -202,92 +214,6 @@ def paired(first: Int64s, second: Int64s) -> Int64s:
 def parts_of(pairs: Int64s) -> tuple[Int64s, Int64s]:
     """The inverse of `paired`."""
     return pairs >> _HALF, pairs & ((1 << _HALF) - 1)
-
-
-class _Integers:
-    """Numbers of a column's values that are numbers or times themselves."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        self._type = dtype
-        self._numbering = Numbering()
-        self._null = -1
-
-    def __len__(self) -> int:
-        return len(self._numbering)
-
-    @property
-    def nbytes(self) -> int:
-        return self._numbering.nbytes
-
-    def number(self, column: pa.ChunkedArray) -> Int64s:
-        values = values_of(column)
-        integers = _as_integers(values.numbers)
-        if values.valid is None:
-            return self._numbering.number(integers)
-        found = np.empty(len(integers), dtype=np.int64)
-        found[values.valid] = self._numbering.number(integers[values.valid])
-        if self._null < 0:
-            self._null = self._numbering.reserve()
-        found[~values.valid] = self._null
-        return found
-
-    def array(self, numbers: Int64s) -> pa.Array:
-        integers = self._numbering.known[numbers]
-        dtype = number_type(self._type)
-        assert dtype is not None
-        known = integers.view(np.float64) if dtype.kind == "f" else integers
-        valid = None if self._null < 0 else numbers != self._null
-        return array_of(Values(known.astype(dtype, copy=False), valid), self._type)
-
-
-def _as_integers(numbers: npt.NDArray[np.generic]) -> Int64s:
-    """Equal exactly where DuckDB finds the numbers equal: every NaN is one, and -0.0 is 0.0."""
-    if numbers.dtype.kind == "f":
-        zeroed = numbers.astype(np.float64) + 0.0
-        return np.where(np.isnan(zeroed), np.nan, zeroed).view(np.int64)
-    return numbers.astype(np.int64, copy=False)
-
-
-class _Objects:
-    """Numbers of a column's other values, by a dict of those that differ in a batch."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        self._type = dtype
-        self._numbers: dict[Hashable, int] = {}
-        self._bytes = 0
-        self._values = pa.nulls(0, dtype)
-        self._new: list[pa.Array] = []
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @property
-    def nbytes(self) -> int:
-        return self._bytes + 100 * len(self._numbers)
-
-    def number(self, column: pa.ChunkedArray) -> Int64s:
-        if len(column) <= _FEW:
-            return self._of(whole(column))
-        codes = codes_of(pa.table([column], names=["key"]), ("key",))
-        places, numbers = first_places(codes)
-        return self._of(whole(column).take(pa.array(places)))[numbers]
-
-    def _of(self, array: pa.Array) -> Int64s:
-        """The numbers of values, looked up one by one."""
-        values, numbers = array.to_pylist(), self._numbers
-        known = len(numbers)
-        found = [numbers.setdefault(value, len(numbers)) for value in values]
-        if len(numbers) > known:
-            fresh = {number: place for place, number in enumerate(found) if number >= known}
-            self._new.append(array.take(pa.array([fresh[number] for number in range(known, len(numbers))])))
-            self._bytes += self._new[-1].nbytes
-        return np.array(found, dtype=np.int64)
-
-    def array(self, numbers: Int64s) -> pa.Array:
-        if self._new:
-            self._values = pa.concat_arrays([self._values, *self._new])
-            self._new.clear()
-        return self._values.take(pa.array(numbers))
 
 
 def first_places(codes: Int64s) -> tuple[Int64s, Int64s]:

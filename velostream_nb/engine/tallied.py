@@ -6,11 +6,9 @@ DuckDB evaluates the expressions inside of them, says what types they have, and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,12 +17,12 @@ from velostream_nb.engine.arrays import number_type, values_of, whole
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.distinct import Distinct, Known, Members, tally_of_distinct
 from velostream_nb.engine.duck import Duck, Feed, quote
-from velostream_nb.engine.numbering import KeyNumbering, can_number
-from velostream_nb.engine.tallies import Chosen, Final, Tally, as_array, tally_for
+from velostream_nb.engine.finals import Final, as_array
+from velostream_nb.engine.frames import Mask, Numbers
+from velostream_nb.engine.key_numbering import KeyNumbering, can_number
+from velostream_nb.engine.tallies import Chosen, Tally
+from velostream_nb.engine.tally_kinds import tally_for
 from velostream_nb.sql import plan
-
-Columns = Mapping[str, pa.ChunkedArray]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,88 +33,112 @@ class Aggregate:
     result: pa.Field
 
 
-@dataclass
 class _Rows:
-    """The rows of a batch as they are chosen by one FILTER and argument after the other."""
+    """The rows of a batch as they are chosen by one FILTER and argument after the other.
 
-    columns: Columns
-    groups: Int64s
-    weights: Int64s | None
-    masks: dict[tuple[str, str], Mask | None] = field(default_factory=dict)
-    pairs: dict[str, Int64s] = field(default_factory=dict)
+    Args:
+        rows: what `Arguments.over` gave.
+        groups: the group of each.
+        weights: as in `Chosen`.
+    """
 
-    def mask(self, asked: plan.Tally) -> Mask | None:
-        """Which rows an aggregate takes; None: all of them."""
-        key = (asked.argument, asked.where)
-        if key not in self.masks:
-            mask = _is_true(whole(self.columns[asked.where])) if asked.where else None
-            argument = self.columns[asked.argument] if asked.argument else None
-            if argument is not None and argument.null_count:
-                known = whole(argument).is_valid().to_numpy(zero_copy_only=False)
-                mask = known if mask is None else mask & known
-            self.masks[key] = None if mask is None or mask.all() else mask
-        return self.masks[key]
+    def __init__(self, arguments: Arguments, rows: pa.Table, groups: Int64s, weights: Int64s | None) -> None:
+        self._arguments = arguments
+        self._rows = rows
+        self._all = Chosen(groups, None, weights)
+        self._values: dict[str, tuple[Numbers | pa.Array, Mask | None]] = {}
+        self._masks: dict[tuple[str, str], Mask | None] = {}
+        self._taken: dict[tuple[str, str, bool], Chosen] = {}
+        self._pairs: dict[str, Int64s] = {}
 
     def chosen(self, asked: plan.Tally) -> Chosen:
-        mask, numbers = self.mask(asked), None
-        if asked.kind != "count":
-            column = self.columns[asked.argument]
-            numbers = whole(column) if number_type(column.type) is None else values_of(column).numbers
+        """The rows that an aggregate takes, with its argument where it is no count."""
+        key = (asked.argument, asked.where, asked.kind == "count")
+        if key not in self._taken:
+            self._taken[key] = self._masked(asked)
+        return self._taken[key]
+
+    def _masked(self, asked: plan.Tally) -> Chosen:
+        mask = self._mask(asked)
+        numbers = None if asked.kind == "count" else self._argument(asked.argument)[0]
+        groups, weights = self._all.groups, self._all.weights
         if mask is None:
-            return Chosen(self.groups, numbers, self.weights)
-        picked = numbers.filter(pa.array(mask)) if isinstance(numbers, pa.Array) else numbers
-        picked = picked[mask] if isinstance(picked, np.ndarray) else picked
-        return Chosen(self.groups[mask], picked, None if self.weights is None else self.weights[mask])
+            return Chosen(groups, numbers, weights)
+        if isinstance(numbers, pa.Array):
+            numbers = numbers.filter(pa.array(mask))
+        elif numbers is not None:
+            numbers = numbers[mask]
+        return Chosen(groups[mask], numbers, None if weights is None else weights[mask])
+
+    def _mask(self, asked: plan.Tally) -> Mask | None:
+        """Which rows an aggregate takes; None: all of them."""
+        key = (asked.argument, asked.where)
+        if key not in self._masks:
+            mask = self._arguments.holds(self._rows, asked.where) if asked.where else None
+            known = self._argument(asked.argument)[1] if asked.argument else None
+            self._masks[key] = known if mask is None else mask if known is None else mask & known
+        return self._masks[key]
+
+    def _argument(self, expression: str) -> tuple[Numbers | pa.Array, Mask | None]:
+        """The values of an argument, and which of them are known; None: all."""
+        if expression not in self._values:
+            array = whole(self._arguments.column(self._rows, expression))
+            if number_type(array.type) is None:
+                known = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+                self._values[expression] = array, known
+            else:
+                values = values_of(array)
+                self._values[expression] = values.numbers, values.valid
+        return self._values[expression]
 
     def known(self, asked: plan.Tally, members: Members) -> Known:
-        if asked.argument not in self.pairs:
-            self.pairs[asked.argument] = members.number(self.groups, self.columns[asked.argument])
-        mask, pairs = self.mask(asked), self.pairs[asked.argument]
+        """The rows that an aggregate with DISTINCT takes."""
+        if asked.argument not in self._pairs:
+            column = self._arguments.column(self._rows, asked.argument)
+            self._pairs[asked.argument] = members.number(self._all.groups, column)
+        mask, pairs, weights = self._mask(asked), self._pairs[asked.argument], self._all.weights
         if mask is None:
-            return Known(pairs, self.weights)
-        return Known(pairs[mask], None if self.weights is None else self.weights[mask])
-
-
-def _is_true(condition: pa.Array) -> Mask:
-    found: Mask = pc.fill_null(condition, fill_value=False).to_numpy(zero_copy_only=False)
-    return found
+            return Known(pairs, weights)
+        return Known(pairs[mask], None if weights is None else weights[mask])
 
 
 class Tallied:
     """The aggregates of groups that are numbered from 0 on.
 
     Args:
-        inputs: the Arrow types of arguments, by expression.
+        arguments: computes what is inside of them.
         takes_back: rows may go again.
     """
 
-    def __init__(self, aggregates: Sequence[Aggregate], inputs: Mapping[str, pa.DataType], *, takes_back: bool) -> None:
+    def __init__(self, aggregates: Sequence[Aggregate], arguments: Arguments, *, takes_back: bool) -> None:
         self._aggregates = tuple(aggregates)
-        self._inputs = inputs
+        self._arguments = arguments
         self._takes_back = takes_back
-        self._kinds = [tally_for(a.asked, inputs.get(a.asked.argument), a.result.type) for a in aggregates]
+        self._kinds = [tally_for(a.asked, arguments.types.get(a.asked.argument), a.result.type) for a in aggregates]
         self.clear()
 
     def clear(self) -> None:
         """Forget all groups."""
         distinct = [a.asked.argument for a in self._aggregates if a.asked.distinct]
-        self._members = {e: Members(self._inputs[e]) for e in distinct}
-        self._tallies = [self._new(a.asked, k) for a, k in zip(self._aggregates, self._kinds, strict=True)]
-        self._groups = 0
+        self._members = {e: Members(self._arguments.types[e]) for e in distinct}
+        self._begin(0)
 
-    def _new(self, asked: plan.Tally, kind: Tally | None) -> Tally | Distinct:
+    def _begin(self, groups: int) -> None:
+        self._tallies = [self._new(a.asked, k, groups) for a, k in zip(self._aggregates, self._kinds, strict=True)]
+        self._groups = groups
+
+    def _new(self, asked: plan.Tally, kind: Tally | None, groups: int) -> Tally | Distinct:
         assert kind is not None, f"{asked} is no tally"
         if not asked.distinct:
-            return kind.empty()
-        return Distinct(self._members[asked.argument], kind.empty(), takes_back=self._takes_back)
+            return kind.begun(groups)
+        return Distinct(self._members[asked.argument], kind.begun(groups), takes_back=self._takes_back)
 
     def scratch(self, groups: int) -> Tallied:
         """The same aggregates of other groups, to `join` some of these in."""
-        found = copy(self)
-        found.clear()
-        for argument, members in found._members.items():
-            members.values = self._members[argument].values
-        found.grow(groups)
+        found = object.__new__(type(self))
+        found.__dict__ |= self.__dict__
+        found._members = {argument: members.beside() for argument, members in self._members.items()}
+        found._begin(groups)
         return found
 
     def grow(self, groups: int) -> None:
@@ -126,14 +148,18 @@ class Tallied:
             for tally in self._tallies:
                 tally.grow(groups)
 
-    def add(self, groups: Int64s, columns: Columns, weights: Int64s | None = None) -> None:
-        """Take in rows, each in its group; `weights`: how often each comes, or goes."""
-        rows = _Rows(columns, groups, weights)
+    def add(self, groups: Int64s, rows: pa.Table, weights: Int64s | None = None) -> None:
+        """Take in rows (as `Arguments.over` gave them), each in its group.
+
+        Args:
+            weights: how often each comes, or goes; None: once.
+        """
+        every = _Rows(self._arguments, rows, groups, weights)
         for aggregate, tally in zip(self._aggregates, self._tallies, strict=True):
             if isinstance(tally, Distinct):
-                tally.add(rows.known(aggregate.asked, tally.members))
+                tally.add(every.known(aggregate.asked, tally.members))
             else:
-                tally.add(rows.chosen(aggregate.asked))
+                tally.add(every.chosen(aggregate.asked))
 
     def join(self, groups: Int64s, other: Tallied, places: Int64s) -> None:
         """Take in other groups (of whom this is a scratch), each into one of ours."""
@@ -239,10 +265,11 @@ def compiled(
     """
     if len(asked) != len(aggregates):
         return None
-    inside = [e for tally in asked for e in (tally.argument, tally.where) if e]
-    arguments = Arguments(duck, feed, [*(e for e, _ in keys), *inside])
+    inside = [tally.argument for tally in asked if tally.argument]
+    where = [tally.where for tally in asked if tally.where]
+    arguments = Arguments(duck, feed, [*(e for e, _ in keys), *inside], where)
     fields = [pa.field(name, arguments.types[e]) for e, name in keys]
-    conditions = [arguments.types[tally.where] for tally in asked if tally.where]
+    conditions = (arguments.types[e] for e in where)
     if not all(can_number(f.type) for f in fields) or not all(map(pa.types.is_boolean, conditions)):
         return None
     found = []
@@ -252,7 +279,7 @@ def compiled(
     every = [Aggregate(tally, result) for tally, result in zip(asked, found, strict=True)]
     if not all(_can_tally(a, arguments, takes_back=takes_back) for a in every):
         return None
-    return arguments, KeyNumbering(fields), Tallied(every, arguments.types, takes_back=takes_back)
+    return arguments, KeyNumbering(fields), Tallied(every, arguments, takes_back=takes_back)
 
 
 def _can_tally(aggregate: Aggregate, arguments: Arguments, *, takes_back: bool) -> bool:

@@ -10,9 +10,10 @@ from velostream_nb.core.records import TS, WEIGHT
 from velostream_nb.engine.arguments import Arguments
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.numbering import KeyNumbering, first_places, with_room
-from velostream_nb.engine.tallied import Columns, Tallied, compiled
-from velostream_nb.engine.tallies import Final, chained, differ
+from velostream_nb.engine.finals import Final, chained, differ
+from velostream_nb.engine.key_numbering import KeyNumbering
+from velostream_nb.engine.numbering import first_places, with_room
+from velostream_nb.engine.tallied import Tallied, compiled
 from velostream_nb.sql import plan
 
 _FEW = 1_024
@@ -75,16 +76,17 @@ class TalliedGroups:
     # -- ticks ------------------------------------------------------------------------------------------------------
 
     def change(self, rows: pa.Table) -> pa.Table:
-        columns = self._arguments.columns(rows) if rows.num_rows else {}
+        rows = self._arguments.over(rows) if rows.num_rows else rows
         touched = np.zeros(1, dtype=np.int64)
         groups = np.zeros(rows.num_rows, dtype=np.int64)
         if self._key_expressions:
-            groups = self._keys.number([columns[e] for e in self._key_expressions], rows.num_rows)
+            keys = [self._arguments.column(rows, e) for e in self._key_expressions]
+            groups = self._keys.number(keys, rows.num_rows)
             touched = groups[first_places(groups)[0]]
         self._grow(int(touched.max()) + 1)
         before = self._tallied.finals(touched)
         if rows.num_rows:
-            self._take(rows, groups, columns)
+            self._take(rows, groups)
         out = self._difference(touched, before, self._tallied.finals(touched))
         self._sweep()
         return out
@@ -95,15 +97,15 @@ class TalliedGroups:
         self._given = with_room(self._given, groups, fill=False)
         self._tallied.grow(groups)
 
-    def _take(self, rows: pa.Table, groups: Int64s, columns: Columns) -> None:
+    def _take(self, rows: pa.Table, groups: Int64s) -> None:
         if self._changes:
             weights = int64s(rows, WEIGHT)
             np.add.at(self._rows, groups, weights)
-            self._tallied.add(groups, columns, weights)
+            self._tallied.add(groups, rows, weights)
         else:
             np.add.at(self._rows, groups, 1)
             np.maximum.at(self._at, groups, int64s(rows, TS))
-            self._tallied.add(groups, columns)
+            self._tallied.add(groups, rows)
 
     def _difference(self, touched: Int64s, before: list[Final], after: list[Final]) -> pa.Table:
         """What touched groups come to, less what was said of them."""

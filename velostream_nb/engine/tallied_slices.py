@@ -16,17 +16,22 @@ from velostream_nb.core.types import TIMESTAMP
 from velostream_nb.engine.arguments import Arguments
 from velostream_nb.engine.arrays import array_of, ranges
 from velostream_nb.engine.codes import narrow
-from velostream_nb.engine.delta import Int64s, int64s
+from velostream_nb.engine.delta import Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.frames import Values
 from velostream_nb.engine.grids import Grid
+from velostream_nb.engine.key_numbering import KeyNumbering
 from velostream_nb.engine.node import Operator
-from velostream_nb.engine.numbering import KeyNumbering, Numbering, first_places, paired, parts_of
+from velostream_nb.engine.numbering import PairNumbering, first_places, parts_of
 from velostream_nb.engine.tallied import Tallied, compiled
 from velostream_nb.sql import plan
 
 _FEW = 1_024
 """So many groups, or keys, that are over are not worth a sweep."""
+_MANY = 2_048
+"""Rows are added up when they are so many, or when a window closes: few rows cost as much as a thousand."""
+_MANY_TICKS = 256
+"""The same for ticks: rows that wait may hold on to the batches that they are slices of."""
 
 
 def tallied_slices(node: plan.WindowAggregate, grid: Grid, duck: Duck, upstream: Operator) -> TalliedSlices | None:
@@ -56,6 +61,9 @@ class TalliedSlices:
         names = [*node.columns, TS]
         self.schema = pa.schema(list(zip(names, [*types, pa.int64()], strict=True)))
         self._over_us = WATERMARK_MIN_US
+        self._waiting: list[tuple[pa.Table, Int64s | None]] = []
+        """Rows that are not added up yet, with what `take` was given."""
+        self._waiting_rows = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -63,52 +71,74 @@ class TalliedSlices:
         """Numbers of panes, by their slice, and by slice and `after` for late rows."""
         self._slices = np.empty(0, dtype=np.int64)
         self._after = np.empty(0, dtype=np.int64)
-        self._groups = Numbering()
+        self._ends_us = WATERMARK_MIN_US
+        """The end of the last window that holds a pane."""
+        self._groups = PairNumbering()
+        self._swept = 0
+        """How many groups the last sweep left."""
         self._ranked: Int64s | None = None
 
     # -- taking in --------------------------------------------------------------------------------------------------
 
     def take(self, rows: pa.Table, after: Int64s | None) -> None:
-        columns = self._arguments.columns(rows)
-        panes = self._pane_of(self._grid.slices(int64s(rows, TS)), after)
-        keys = self._keys.number([columns[e] for e in self._key_expressions], rows.num_rows)
-        groups = self._group_of(panes, keys)
-        self._tallied.grow(len(self._groups))
-        self._tallied.add(groups, columns)
+        self._waiting.append((self._arguments.over(rows), after))
+        self._waiting_rows += rows.num_rows
+        if self._waiting_rows >= _MANY or len(self._waiting) >= _MANY_TICKS:
+            self._settle()
 
-    def _group_of(self, panes: Int64s, keys: Int64s) -> Int64s:
-        first = int(panes.min())
-        codes = (panes - first) * len(self._keys) + keys
-        if int(codes.max()) > len(codes):
-            return self._groups.number(paired(panes, keys))
-        rows, which = first_places(codes)
-        return self._groups.number(paired(panes[rows], keys[rows]))[which]
+    def _settle(self) -> None:
+        """Add up the rows that wait. What can fail has been done: they are computed."""
+        if not self._waiting:
+            return
+        rows = concat([table for table, _ in self._waiting])
+        after = self._after_of([(table.num_rows, ends) for table, ends in self._waiting])
+        self._waiting.clear()
+        self._waiting_rows = 0
+        panes = self._pane_of(self._grid.slices(int64s(rows, TS)), after)
+        keys = [self._arguments.column(rows, e) for e in self._key_expressions]
+        groups = self._groups.number(panes, self._keys.number(keys, rows.num_rows))
+        self._tallied.grow(len(self._groups))
+        self._tallied.add(groups, rows)
+
+    def _after_of(self, parts: list[tuple[int, Int64s | None]]) -> Int64s | None:
+        if all(ends is None for _, ends in parts):
+            return None
+        every = [np.full(count, WATERMARK_MIN_US, dtype=np.int64) if ends is None else ends for count, ends in parts]
+        return np.concatenate(every)
 
     def _pane_of(self, slices: Int64s, after: Int64s | None) -> Int64s:
         """The pane of each row; new ones are added."""
-        starts = np.flatnonzero(slices[1:] != slices[:-1]) + 1  # rows nearly stand in the order of time
+        first = np.ones(len(slices), dtype=np.bool_)  # of a run of one pane: rows nearly stand in the order of time
+        np.not_equal(slices[1:], slices[:-1], out=first[1:])
         if after is not None:
-            starts = np.union1d(starts, np.flatnonzero(after[1:] != after[:-1]) + 1)
-        starts = np.concatenate(([0], starts))
+            first[1:] |= after[1:] != after[:-1]
+        starts = np.flatnonzero(first)
         runs: list[int | tuple[int, int]] = slices[starts].tolist()
-        ends = None if after is None else after[starts]
-        if ends is not None:
-            pairs = zip(runs, ends.tolist(), strict=True)
+        if after is not None:
+            pairs = zip(runs, after[starts].tolist(), strict=True)
             runs = [slice_ if end == WATERMARK_MIN_US else (slice_, end) for slice_, end in pairs]  # type: ignore[misc]
-        panes = self._panes
-        found = np.fromiter((panes.setdefault(run, len(panes)) for run in runs), dtype=np.int64, count=len(runs))
-        known = len(self._slices)
-        if len(panes) > known:
-            fresh, places = np.unique(found, return_index=True)
-            places = places[fresh >= known]
-            self._slices = np.concatenate([self._slices, slices[starts[places]]])
-            floor = np.full(len(places), WATERMARK_MIN_US, dtype=np.int64) if ends is None else ends[places]
-            self._after = np.concatenate([self._after, floor])
-        return np.repeat(found, np.diff(starts, append=len(slices)))
+        panes, found, fresh = self._panes, [], []
+        for run, start in zip(runs, starts.tolist(), strict=True):
+            pane = panes.get(run)
+            if pane is None:
+                pane = panes[run] = len(panes)
+                fresh.append(start)
+            found.append(pane)
+        if fresh:
+            self._open(slices[fresh], None if after is None else after[fresh])
+        numbers: Int64s = np.array(found, dtype=np.int64)[np.cumsum(first) - 1]
+        return numbers
+
+    def _open(self, slices: Int64s, after: Int64s | None) -> None:
+        """Add panes."""
+        floor = np.full(len(slices), WATERMARK_MIN_US, dtype=np.int64) if after is None else after
+        self._slices, self._after = np.concatenate([self._slices, slices]), np.concatenate([self._after, floor])
+        self._ends_us = max(self._ends_us, int(self._grid.last_ends(slices).max()))
 
     # -- closing ----------------------------------------------------------------------------------------------------
 
     def close(self, above_us: int, upto_us: int) -> pa.Table:
+        self._settle()
         slices = self._slices
         panes, ends = self._grid.ends(slices, np.maximum(self._after, above_us), upto_us)
         if not len(panes):
@@ -165,11 +195,14 @@ class TalliedSlices:
 
     def forget(self, end_us: int) -> None:
         self._over_us = max(self._over_us, end_us)
-        live = np.flatnonzero(self._live())
-        if not len(live) and len(self._groups):
-            self._clear_all()
-        elif len(self._groups) > 2 * len(live) + _FEW:
-            self._keep(live)
+        if self._ends_us <= self._over_us:
+            if len(self._slices):
+                self._clear_all()
+        elif len(self._groups) > 2 * self._swept + _FEW:
+            live = np.flatnonzero(self._live())
+            if len(self._groups) > 2 * len(live) + _FEW:
+                self._keep(live)
+            self._swept = len(live)
 
     def _clear_all(self) -> None:
         self._clear()
@@ -192,7 +225,7 @@ class TalliedSlices:
     def _renumber(self, slices: Int64s, after: Int64s, keys: Int64s) -> Int64s:
         """Start again with these groups: where each of the new ones stands among them."""
         self._clear()
-        numbers = self._groups.number(paired(self._pane_of(slices, after), keys))
+        numbers = self._groups.number(self._pane_of(slices, after), keys)
         order = np.empty(len(numbers), dtype=np.int64)
         order[numbers] = np.arange(len(numbers))
         return order
@@ -203,6 +236,7 @@ class TalliedSlices:
         return f"{self._tallied.describe()} per slice and key"
 
     def tables(self) -> dict[str, pa.Table]:
+        self._settle()
         groups = np.flatnonzero(self._live())
         owners, keys = parts_of(self._groups.known[groups])
         named = {f"key{i}": array for i, array in enumerate(self._keys.arrays(keys))}
@@ -215,6 +249,8 @@ class TalliedSlices:
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         groups = tables["groups"]
         self._clear_all()
+        self._waiting.clear()
+        self._waiting_rows = 0
         self._over_us = WATERMARK_MIN_US
         if not groups.num_rows:
             return
@@ -230,7 +266,8 @@ class TalliedSlices:
     def state_size(self) -> tuple[int, int]:
         live = self._live()
         groups, members = int(live.sum()), self._tallied.members_of(live)
-        return groups + members, self._groups.nbytes + self._keys.nbytes + self._tallied.nbytes(groups, members)
+        size = self._groups.nbytes + self._keys.nbytes + self._tallied.nbytes(groups, members)
+        return groups + members + self._waiting_rows, size + sum(table.nbytes for table, _ in self._waiting)
 
 
 def _ranks_of(columns: list[pa.Array], rows: int) -> Int64s:

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from velostream_nb.core.types import HUGEINT
-from velostream_nb.engine.arrays import array_of, number_type
 from velostream_nb.engine.delta import Int64s
-from velostream_nb.engine.frames import Numbers, Values, Wide, fits, limbs, whole_averages, worst
+from velostream_nb.engine.finals import Final
+from velostream_nb.engine.frames import Numbers, Values, Wide, limbs, whole_averages, worst
 from velostream_nb.engine.numbering import with_room
-from velostream_nb.sql import plan
 
 _LIMB = 32
+_LOW = (1 << _LIMB) - 1
 _TEXT_BYTES = 64
 """About what a text takes in Python."""
 _ROOM = 1 << 62
 """The low part of a sum is carried over into the high one before it can get there."""
 
-Final = Values | Wide | npt.NDArray[np.object_]
-"""Values of groups: numbers, whole numbers of 128 bits, or texts (None: NULL)."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chosen:
     """The rows that an aggregate takes: those that its FILTER lets through and whose argument is not NULL.
 
@@ -66,18 +61,25 @@ class Tally(ABC):
     takes_back = True
 
     def __init__(self, parts: Mapping[str, tuple[npt.DTypeLike, object]]) -> None:
-        self._begin = {name: begin for name, (_, begin) in parts.items()}
-        self.parts = {name: np.empty(0, dtype=dtype) for name, (dtype, _) in parts.items()}
+        self._begin = {name: (np.dtype(dtype), begin) for name, (dtype, begin) in parts.items()}
+        self.parts = self._fresh(0)
 
-    def empty(self) -> Self:
-        """Another tally of the same kind, of no groups."""
-        found = copy(self)
-        found.parts = {name: part[:0] for name, part in self.parts.items()}
+    def _fresh(self, groups: int) -> dict[str, npt.NDArray[Any]]:
+        return {
+            name: np.zeros(groups, dtype) if begin == 0 else np.full(groups, begin, dtype)
+            for name, (dtype, begin) in self._begin.items()
+        }
+
+    def begun(self, groups: int) -> Self:
+        """Another tally of the same kind, of so many groups without rows."""
+        found = object.__new__(type(self))
+        found.__dict__ |= self.__dict__
+        found.parts = self._fresh(groups)
         return found
 
     def grow(self, groups: int) -> None:
         """Make room for so many groups."""
-        self.parts = {name: with_room(part, groups, self._begin[name]) for name, part in self.parts.items()}
+        self.parts = {name: with_room(part, groups, self._begin[name][1]) for name, part in self.parts.items()}
 
     def keep(self, groups: Int64s) -> None:
         """Forget all the others; these are numbered anew, in this order."""
@@ -103,6 +105,11 @@ class Tally(ABC):
     def row_bytes(self) -> int:
         """What a group takes."""
         return sum(part.itemsize for part in self.parts.values())
+
+
+def _furthest(numbers: Int64s) -> int:
+    """How far from 0 the furthest number is; 0 when there is none."""
+    return max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
 
 
 def _part(column: pa.ChunkedArray, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
@@ -134,6 +141,8 @@ class WholeSum(Tally):
         self._average = average
         self._most = 0
         """No low part is further from 0."""
+        self._is_carried = False
+        """A high part may be other than 0."""
 
     def add(self, rows: Chosen) -> None:
         assert isinstance(rows.numbers, np.ndarray)
@@ -142,25 +151,24 @@ class WholeSum(Tally):
         np.add.at(self.parts["n"], rows.groups, rows.once)
         numbers = rows.numbers.astype(np.int64, copy=False)
         heaviest = 1 if rows.weights is None else max(1, int(np.abs(rows.weights).max()))
-        if fits(numbers, len(numbers) * heaviest * 2):
-            self._add_low(rows.groups, numbers * rows.weights if rows.weights is not None else numbers)
+        most = _furthest(numbers) * heaviest * len(numbers)
+        if 2 * most < _ROOM:
+            self._add_low(rows.groups, numbers if rows.weights is None else numbers * rows.weights, most)
             return
         high, low = limbs(numbers)
         np.add.at(self.parts["high"], rows.groups, high * rows.once)
-        self._add_low(rows.groups, low * rows.once)
+        self._is_carried = True
+        self._add_low(rows.groups, low * rows.once, heaviest * len(low) << _LIMB)
 
-    def _add_low(self, groups: Int64s, numbers: Int64s) -> None:
-        self._make_room(max(int(numbers.max()), -int(numbers.min())) * len(numbers))
-        np.add.at(self.parts["low"], groups, numbers)
-
-    def _make_room(self, more: int) -> None:
-        """Carry low parts over, once adding `more` to one of them might be too much."""
-        if self._most + more >= _ROOM:
+    def _add_low(self, groups: Int64s, numbers: Int64s, most: int) -> None:
+        """Add to low parts, to each `most` at most; carry over first, once that might be too much for one of them."""
+        if self._most + most >= _ROOM:
             low = self.parts["low"]
             self.parts["high"] += low >> _LIMB
-            low &= (1 << _LIMB) - 1
-            self._most = 1 << _LIMB
-        self._most += more
+            low &= _LOW
+            self._most, self._is_carried = _LOW, True
+        self._most += most
+        np.add.at(self.parts["low"], groups, numbers)
 
     def keep(self, groups: Int64s) -> None:
         super().keep(groups)
@@ -171,23 +179,23 @@ class WholeSum(Tally):
         self._measure()
 
     def _measure(self) -> None:
-        low = self.parts["low"]
-        self._most = max(int(low.max(initial=0)), -int(low.min(initial=0)))
+        self._most = _furthest(self.parts["low"])
+        self._is_carried = bool(self.parts["high"].any())
 
     def join(self, groups: Int64s, other: Tally, places: Int64s) -> None:
+        assert isinstance(other, WholeSum)
         np.add.at(self.parts["n"], groups, other.parts["n"][places])
-        low = other.parts["low"][places]
-        np.add.at(self.parts["high"], groups, other.parts["high"][places] + (low >> _LIMB))
-        self._make_room(len(low) << _LIMB)
-        np.add.at(self.parts["low"], groups, low & ((1 << _LIMB) - 1))
+        low, most = other.parts["low"][places], other._most * len(places)
+        if other._is_carried or 2 * most >= _ROOM:
+            np.add.at(self.parts["high"], groups, other.parts["high"][places] + (low >> _LIMB))
+            self._is_carried = True
+            low, most = low & _LOW, len(low) << _LIMB
+        self._add_low(groups, low, most)
 
     def final(self, groups: Int64s) -> Final:
         count, high, low = (self.parts[name][groups] for name in ("n", "high", "low"))
         valid = count != 0
-        if not high.any():
-            sums = Wide.of(low, valid)
-        else:
-            sums = Wide.of_limbs(high + (low >> _LIMB), low & ((1 << _LIMB) - 1), valid)
+        sums = Wide.of_limbs(high + (low >> _LIMB), low & _LOW, valid) if self._is_carried else Wide.of(low, valid)
         return Values(whole_averages(sums, np.maximum(count, 1)), valid) if self._average else sums
 
 
@@ -281,80 +289,3 @@ class ExtremeText(Tally):
     @property
     def row_bytes(self) -> int:
         return _TEXT_BYTES
-
-
-def tally_for(asked: plan.Tally, argument: pa.DataType | None, result: pa.DataType) -> Tally | None:
-    """The tally of an aggregate without DISTINCT; None when numbers cannot say what it gives.
-
-    Args:
-        argument: type of the argument, None for rows.
-        result: type of what DuckDB gives.
-    """
-    if asked.kind == "count":
-        return Count() if result == pa.int64() else None
-    if argument is None:
-        return None
-    number = number_type(argument)
-    if asked.kind in ("min", "max"):
-        if argument != result or (number is None and not pa.types.is_string(argument)):
-            return None
-        greatest = asked.kind == "max"
-        return ExtremeText(greatest=greatest) if number is None else Extreme(number, greatest=greatest)
-    average = asked.kind == "avg"
-    whole = pa.types.is_integer(argument) and argument != pa.uint64()
-    if whole and result == (pa.float64() if average else HUGEINT):
-        return WholeSum(average=average)
-    if pa.types.is_floating(argument) and result == pa.float64():
-        return RealSum(average=average)
-    return None
-
-
-def as_array(final: Final, dtype: pa.DataType) -> pa.Array:
-    """Values of groups as a column."""
-    if isinstance(final, Wide):
-        return final.array()
-    return array_of(final, dtype) if isinstance(final, Values) else pa.array(final, dtype)
-
-
-def chained(first: Final, places: Int64s, second: Final, more: Int64s) -> Final:
-    """Values of the one at some places, then of the other, which is of the same kind."""
-    if isinstance(first, Wide):
-        assert isinstance(second, Wide)
-        high = np.concatenate([first.high[places], second.high[more]])
-        return Wide(high, np.concatenate([first.low[places], second.low[more]]), _valid(first, places, second, more))
-    if isinstance(first, Values):
-        assert isinstance(second, Values)
-        numbers = np.concatenate([first.numbers[places], second.numbers[more]])
-        return Values(numbers, _valid(first, places, second, more))
-    assert isinstance(second, np.ndarray)
-    return np.concatenate([first[places], second[more]])
-
-
-def _valid(first: Values | Wide, places: Int64s, second: Values | Wide, more: Int64s) -> npt.NDArray[np.bool_] | None:
-    if first.valid is None or second.valid is None:  # a count is never NULL
-        return None
-    return np.concatenate([first.valid[places], second.valid[more]])
-
-
-def differ(before: Final, after: Final) -> npt.NDArray[np.bool_]:
-    """Where values are not the same; NULL is NULL and NaN is NaN."""
-    if isinstance(before, Wide):
-        assert isinstance(after, Wide)
-        unequal = (before.high != after.high) | (before.low != after.low)
-        return _with_nulls(unequal, before.valid, after.valid)
-    if isinstance(before, Values):
-        assert isinstance(after, Values)
-        unequal = before.numbers != after.numbers
-        if before.numbers.dtype.kind == "f":
-            unequal &= (before.numbers == before.numbers) | (after.numbers == after.numbers)
-        return _with_nulls(unequal, before.valid, after.valid)
-    return np.asarray(before != after, dtype=np.bool_)
-
-
-def _with_nulls(
-    unequal: npt.NDArray[np.bool_], before: npt.NDArray[np.bool_] | None, after: npt.NDArray[np.bool_] | None
-) -> npt.NDArray[np.bool_]:
-    if before is None or after is None:
-        return unequal
-    found: npt.NDArray[np.bool_] = (before != after) | (unequal & before & after)
-    return found

@@ -13,6 +13,7 @@ from velostream_nb.engine.duck import Duck, EvaluationError
 from velostream_nb.engine.grids import grid_of
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.partials import describe_groups
+from velostream_nb.engine.projection import Projection
 from velostream_nb.engine.slices import ClosingSlices, SliceStore, admitted
 from velostream_nb.engine.tallied_slices import tallied_slices
 from velostream_nb.sql import plan
@@ -27,12 +28,24 @@ class WindowAggregate(Operator):
 
     name = "window"
     node: plan.WindowAggregate
+    fuses = True
 
-    def __init__(self, node: plan.WindowAggregate, duck: Duck, account: Account, upstream: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.WindowAggregate,
+        duck: Duck,
+        account: Account,
+        upstream: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
+        self.then = then
         self.grid = grid_of(node.window)
         self.slices: SliceStore = tallied_slices(node, self.grid, duck, upstream) or ClosingSlices(node, duck, upstream)
-        self.schema = self.slices.schema.append(pa.field(POS, pa.int64()))
+        self._own = self.slices.schema.append(pa.field(POS, pa.int64()))
+        self._projection = Projection(self, self._own) if then else None
+        self.schema = self._projection.schema if self._projection else self._own
         self.closed_us = WATERMARK_MIN_US
         self._emitted = 0
 
@@ -56,9 +69,12 @@ class WindowAggregate(Operator):
             raise JobFailedError(f"a window could not be computed: {error.message}") from error
         self.slices.forget(edge)
         self.closed_us = edge
+        if not out.num_rows:
+            return no_rows(self.schema)
         pos = pa.array(np.arange(self._emitted, self._emitted + out.num_rows))
         self._emitted += out.num_rows
-        return out.append_column(self.schema.field(POS), pos)
+        rows = pa.Table.from_arrays([*out.columns, pos], schema=self._own)
+        return rows if self._projection is None else self._projection.rows(rows)
 
     def describe(self) -> str:
         return f"{self.grid.describe()} by {describe_groups(self.node)}; keeps {self.slices.describe()}"
