@@ -233,6 +233,28 @@ def test_a_sum_beyond_64_bits_stays_whole():
     ]
 
 
+@pytest.mark.parametrize("size", [1, 40, None])
+def test_partitions_that_are_forgotten_come_back(size, tmp_path: Path):
+    rng = random.Random(11)
+    made = []
+    for number in range(700):
+        era = number // 100 % 3  # each key is silent for 200 rows, which is longer than any frame
+        key = rng.choice([None, "", f"{era} short", f"{era} longer than a word", f"{era} {'very ' * 9}long"])
+        g = rng.choice([0.0, -0.0, float("nan"), None, 2.5])
+        made.append({"id": number, "k": key, "g": g, "v": rng.choice([None, number]), "f": rng.uniform(-1, 1),
+                     "list": [number], "ts": BASE_US + number * 100_000})  # fmt: skip
+    data = {"s": pa.Table.from_pylist(made, schema=SCHEMA)}
+    by = "PARTITION BY k, g ORDER BY"
+    query, oracle = (
+        f"SELECT id, SUM(f) OVER ({by} ts RANGE INTERVAL 5 SECOND PRECEDING) AS a, LAG(list, 2) OVER ({by} {exact}) AS b, "
+        f"COUNT(v) OVER ({by} ts RANGE INTERVAL 3 SECOND PRECEDING) AS c, MIN(f) OVER ({by} ts) AS d FROM s"
+        for exact in ("ts", "__ts, __pos")
+    )
+    plan = plan_of(query, data)
+    run = stream(plan, data, batch_rows=size, rng=random.Random(2), restart=tmp_path if size != 1 else None)
+    assert comparable(run.rows) == comparable(batch(oracle, data))
+
+
 def test_a_tick_costs_its_partitions_not_all_of_them(monkeypatch):
     keys = 5_000
     made = [{"id": i, "k": f"key {i % keys}", "v": i, "ts": BASE_US + i * 1_000} for i in range(keys * 3)]

@@ -70,7 +70,7 @@ class Extended:
 
     def has_before(self, rows: int) -> bool:
         """Are there so many rows before each of those given?"""
-        return bool((self.fresh - rows >= self.first).all())
+        return not np.count_nonzero(self.fresh - rows < self.first)
 
     @cached_property
     def part(self) -> Int64s:

@@ -68,7 +68,7 @@ class History:
         parts = self.slots.parts(rows)
         self._know(len(self.slots))
         end = self._end.take(parts.slots)
-        if (end + parts.sizes > self._limit.take(parts.slots)).any():
+        if np.count_nonzero(end + parts.sizes > self._limit.take(parts.slots)):
             self._make_room(parts)
             end = self._end.take(parts.slots)
         seen = Extended(parts, parts.slots, self._start.take(parts.slots), end, self._pools)

@@ -17,7 +17,12 @@ from velostream_nb.sql import plan
 def in_order(rows: pa.Table, node: plan.Node) -> pa.Table:
     """The rows by (event time, position); DuckDB gives window results partition by partition."""
     keys = [int64s(rows, name) for name in hidden_of(node)]
-    return rows if is_sorted(*keys) else rows.take(pa.array(np.lexsort(keys[::-1])))
+    return rows if _all_rise(keys) or is_sorted(*keys) else rows.take(pa.array(np.lexsort(keys[::-1])))
+
+
+def _all_rise(keys: list[Int64s]) -> bool:
+    """Does no key ever fall? So it is with the records of one partition: positions rise, and mostly times do."""
+    return not any(np.count_nonzero(key[1:] < key[:-1]) for key in keys)
 
 
 def units(ts: Int64s, unit_us: int) -> Int64s:
@@ -68,7 +73,7 @@ class Order(Operator):
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
-        rows = concat([self._held, delta.rows])
+        rows = concat([self._held, delta.rows]) if self._held.num_rows else delta.rows
         if rows.num_rows:
             rows = in_order(rows, self.node)
             ready = self._ready(int64s(rows, TS), delta)
@@ -86,7 +91,9 @@ class Order(Operator):
         if wait and self.node.strict:
             unit_us = self.node.unit_us
             watermark_us = unit_of(watermark_us, unit_us) * unit_us - unit_us // 2
-        return int(np.searchsorted(ts, watermark_us, side="left" if wait else "right"))
+        if ts[-1] < watermark_us:
+            return len(ts)
+        return int(ts.searchsorted(watermark_us, side="left" if wait else "right"))
 
     def describe(self) -> str:
         until = "is past them" if self.node.strict else "reaches them"

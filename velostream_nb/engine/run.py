@@ -80,7 +80,8 @@ class Run:
     def last(self, ready: Mask | None) -> Int64s:
         """Of the partitions, the last row that is ready (None: all are); before `starts` where none is."""
         if ready is None:
-            return self.starts + self.sizes - 1
+            last: Int64s = self.starts + self.sizes - 1
+            return last
         found: Int64s = self.starts + np.add.reduceat(ready[self.order].astype(np.int64), self.starts) - 1
         return found
 

@@ -98,7 +98,8 @@ class Slots:
         words = self._words.of([rows.column(name) for name in self._names])
         found = self._find(words)
         tried = _FIRST_TRY
-        while len(unknown := (found < 0).nonzero()[0]):
+        while found.min() < 0:
+            unknown = (found < 0).nonzero()[0]
             self._add(rows, words, unknown[:tried])
             left = [None if word is None else word[unknown] for word in words]
             found[unknown] = self._find(left)
@@ -147,7 +148,7 @@ class Slots:
         place = self._home(words)
         found = self._table.take(place)
         right = self._are(words, found)
-        if right.all():
+        if np.count_nonzero(right) == len(right):
             return found
         search = (~right & (found >= 0)).nonzero()[0]
         while len(search):

@@ -65,7 +65,7 @@ class Words:
         self.count = len(self.implied)
 
     def of(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> list[Word | None]:
-        """A word of every kind, an item a row; None where it is 0 for all rows."""
+        """A word of every kind, an item a row (there is one at least); None where it is 0 for all rows."""
         found: list[Word | None] = []
         for column, dtype in zip(columns, self._types, strict=True):
             array = whole(column)
@@ -86,10 +86,10 @@ class Words:
         size = 8 if wide else 4
         at: Int64s = np.frombuffer(ends, np.int64 if wide else np.int32, rows + 1, array.offset * size)
         lengths = (at[1:] - at[:-1]).astype(np.int64, copy=False)
-        longest = int(lengths.max(initial=0))
+        longest = int(lengths.max())
         start, stop = int(at[0]), int(at[-1])
-        # words are read at any byte, and perhaps beyond the last one
-        padded = np.zeros(stop - start + _MOST_BYTES + 1, dtype=np.uint8)
+        # words are read at any byte, and perhaps beyond the last one: what is no byte of the text is masked
+        padded = np.empty(stop - start + _MOST_BYTES + 1, dtype=np.uint8)
         if stop > start:
             padded[: stop - start] = np.frombuffer(data, np.uint8, stop - start, start)
         any_word = np.ndarray((len(padded) - 7,), "V8", padded, 0, (1,))
