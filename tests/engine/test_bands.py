@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from velostream_nb.engine.bands import Run, Scale, candidates, merged, moved, neighbours
+from velostream_nb.engine.bands import Run, Scale, candidates, gathered, joined, moved, neighbours, run_of_few
 
 FAR_APART = [-(2**62), -1, 0, 5, 2**61, 2**62]
 
@@ -38,7 +38,7 @@ def test_candidates_are_the_near_rows(sizes, low, high):
     assert set(found) == near(left, right, low, high)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 100])
+@pytest.mark.parametrize("count", [0, 1, 2, 100, 700])
 @pytest.mark.parametrize("reach", [0, 3, 1_000])
 def test_neighbours_are_the_near_pairs_that_differ(count, reach):
     rows = run(count, count, 3, 60).keyed()
@@ -82,13 +82,20 @@ def test_times_move_as_far_as_they_go():
     assert moved(np.array([most, 0, least + 1]), -5).tolist() == [most - 5, -5, least + 1]
 
 
-@pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (20, 30), (2_000, 7), (7, 2_000), (1_000, 1_000)])
-def test_runs_are_merged_in_order(sizes):
-    one, other = (run(n, size, 4, 90, first=n * 10_000) for n, size in enumerate(sizes))
-    both = merged(one, other)
-    assert sorted(both.rows) == sorted([*one.rows, *other.rows])
-    assert (np.lexsort((both.times, both.codes)) == np.arange(len(both))).all()
-    whole = {int(row): (code, time, mark) for r in (one, other) for row, code, time, mark in zip(
-        r.rows, r.codes, r.times, r.marks[0], strict=True)}  # fmt: skip
-    found = zip(both.rows, both.codes, both.times, both.marks[0], strict=True) if len(both) else ()
-    assert all(whole[int(row)] == (code, time, mark) for row, code, time, mark in found)
+@pytest.mark.parametrize("most", [3, 1 << 20])
+def test_few_rows_become_a_run_as_all_others_do(most):
+    rng = np.random.default_rng(most)
+    codes, times = rng.integers(-1, most, 200), rng.integers(0, 9, 200)
+    made = run_of_few(codes, times, most)
+    assert made.rows.tolist() == np.lexsort((times, codes)).tolist()
+    assert (made.codes == codes[made.rows]).all()
+    assert (made.times == times[made.rows]).all()
+
+
+def test_pairs_are_gathered_in_order_and_none_is_lost():
+    blocks = [(np.arange(n), np.arange(n) + 1) for n in (0, 3, 1, 5, 0, 2)]
+    assert [len(one) for one, _ in gathered(blocks, 4)] == [4, 5, 2]
+    one, other = joined(list(gathered(blocks, 4)))
+    assert one.tolist() == np.concatenate([b[0] for b in blocks]).tolist()
+    assert other.tolist() == (one + 1).tolist()
+    assert list(gathered([], 4)) == []

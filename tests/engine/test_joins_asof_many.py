@@ -10,6 +10,7 @@ from tests.engine.data import BASE_US, table
 from tests.engine.harness import Streams, assert_one_answer, batch, comparable, decoded, plan_of
 from tests.engine.test_joins_paths import DISORDER_US, tables
 from velostream_nb.core.records import OP
+from velostream_nb.engine import asof_join
 from velostream_nb.engine.job import JobEngine
 
 
@@ -29,6 +30,15 @@ def test_keys_of_mixed_types(keys, op, tmp_path):
     )
     settings = {"watermark.delay": f"{DISORDER_US}us"}
     assert_one_answer(mine, its, tables(len(keys)), settings=settings, tmp_path=tmp_path, batches=(1, None))
+
+
+@pytest.mark.parametrize("op", [">=", ">", "<=", "<"])
+@pytest.mark.parametrize("keys", ["s", "i, u"])
+def test_rows_and_keys_of_no_use_go_at_once(keys, op, tmp_path, monkeypatch):
+    """What long runs and big ticks do, in every tick."""
+    monkeypatch.setattr(asof_join, "_FEW", 0)
+    monkeypatch.setattr(asof_join, "_UNUSED_KEYS", -1_000)
+    test_keys_of_mixed_types(keys, op, tmp_path)
 
 
 def test_intervals_as_keys():

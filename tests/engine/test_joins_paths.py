@@ -11,8 +11,17 @@ import pyarrow as pa
 import pytest
 
 from tests.engine.data import BASE_US, maybe, table, times
-from tests.engine.harness import assert_one_answer, batch, comparable, decoded, partitioned, plan_of, stream_partitions
-from velostream_nb.engine import interval_join, join_band
+from tests.engine.harness import (
+    assert_one_answer,
+    batch,
+    comparable,
+    decoded,
+    partitioned,
+    plan_of,
+    stream,
+    stream_partitions,
+)
+from velostream_nb.engine import bands, interval_join, join_band, join_pairs, join_side
 from velostream_nb.engine.job import JobEngine
 
 DISORDER_US = 2_000_000
@@ -119,7 +128,7 @@ def _assert_one_answer(kind: str, on: str, data: dict[str, pa.Table], tmp_path: 
 def test_sorted_arrays_find_what_duckdb_finds(name, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(interval_join, "Queried", _nobody)
     if name not in EVALUATED:
-        monkeypatch.setattr(join_band, "Rest", _nobody)
+        monkeypatch.setattr(join_pairs, "Rest", _nobody)
     _assert_one_answer(kind, SEARCHED[name], tables(len(name)), tmp_path)
 
 
@@ -153,6 +162,67 @@ def test_a_stream_joined_with_itself(on, kind, whole, tmp_path, monkeypatch):
             pa.compute.and_(pa.compute.is_valid(data["a"]["x"]), pa.compute.is_valid(data["a"]["f"]))
         )
     _assert_one_answer(kind, on, data, tmp_path, right="a")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("right", ["a", "b"])
+@pytest.mark.parametrize(
+    "on",
+    [
+        f"a.s = b.s AND a.i <> b.i AND {NEAR}",
+        f"a.s = b.s AND a.x - b.f < 1 AND b.x <= a.x AND {AFTER}",
+        f"a.i = b.i AND {NEAR} AND coalesce(a.s, 'A') >= coalesce(b.s, 'B')",
+        f"a.s = b.s AND a.i + 1 = b.i AND {NEAR}",
+    ],
+)
+def test_rows_and_keys_of_no_use_go_at_once(on, right, kind, tmp_path, monkeypatch):
+    """What long runs and big ticks do, in every tick."""
+    monkeypatch.setattr(join_side, "_FEW", 0)
+    monkeypatch.setattr(join_pairs, "_UNUSED_KEYS", -1_000)
+    monkeypatch.setattr(join_pairs, "PAIRS_AT_ONCE", 16)
+    monkeypatch.setattr(bands, "PAIRS_AT_ONCE", 16)
+    monkeypatch.setattr(bands, "_SMALL", 0)
+    _assert_one_answer(kind, on, tables(len(on)), tmp_path, right=right)
+
+
+def test_a_stream_joined_with_itself_is_kept_once():
+    data = {"a": tables(3)["a"]}
+    sizes = {}
+    for right, name in (("a", "itself"), ("(SELECT * FROM a WHERE id >= 0)", "another")):
+        engine = JobEngine(plan_of(query("INNER", f"a.s = b.s AND a.i <> b.i AND {NEAR}", right), data))
+        engine.tick({"a": [decoded(data["a"], 0, 40)]})
+        sizes[name] = next(s.state_rows for s in engine.stats() if s.name == "interval join")
+        engine.close()
+    assert 0 < sizes["itself"] < sizes["another"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_formula_reads_what_the_other_side_does_not_have(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(interval_join, "Queried", _nobody)
+    monkeypatch.setattr(join_pairs, "Rest", _nobody)
+    data = tables(5)
+    data["b"] = data["b"].rename_columns([{"x": "y", "f": "g"}.get(c, c) for c in data["b"].column_names])
+    _assert_one_answer(kind, f"a.s = b.s AND {NEAR} AND b.y - a.x > 0.5", data, tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_at_fault_are_the_same_whether_a_stream_is_kept_once_or_twice(kind, size, monkeypatch):
+    """They are tried one side at a time, and from there on the two sides have rows of their own."""
+    schema = pa.schema([("id", pa.int64()), ("s", pa.string()), ("ts", pa.timestamp("us"))])
+    texts = ["3", "1", "4", "x", "2", "5", "", "4", "9", "7", "8", "6"]
+    rows = [{"id": n, "s": text, "ts": BASE_US + n * 700_000} for n, text in enumerate(texts)]
+    data = {"a": table(rows, schema)}
+    on = f"a.s::INT < b.s::INT AND {NEAR}"
+    plan = plan_of(query(kind, on, "a"), data)
+    once = stream(plan, data, batch_rows=size, rng=random.Random(size))
+    monkeypatch.setattr(join_band.Band, "mirrored", False)
+    twice = stream(plan, data, batch_rows=size, rng=random.Random(size))
+    assert comparable(once.rows) == comparable(twice.rows)
+    assert once.rejected == twice.rejected > 0
+    if size == 1:
+        clean = {"a": data["a"].filter(pa.array([text.isdigit() for text in texts]))}
+        assert comparable(once.rows) == comparable(batch(oracle(kind, on, "a"), clean))
 
 
 @pytest.mark.parametrize("kind", KINDS)

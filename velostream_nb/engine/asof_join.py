@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,15 +11,20 @@ import pyarrow.compute as pc
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS, no_rows
-from velostream_nb.engine.arrays import whole
-from velostream_nb.engine.bands import Run, Scale, by_position, later, merged, moved, run_of
+from velostream_nb.engine.bands import Run, by_position, moved
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
+from velostream_nb.engine.join_index import Index
 from velostream_nb.engine.join_keys import Numbers, common_type
-from velostream_nb.engine.join_side import Arrived, Bools, Side
+from velostream_nb.engine.join_rows import Rows
+from velostream_nb.engine.join_side import Bools
 from velostream_nb.engine.node import Operator, hidden_of
+from velostream_nb.engine.projection import Projection
 from velostream_nb.sql import plan
 
+_FEW = 1 << 14
+"""So many right rows of no use are not worth a copy of the others."""
+_CHUNKS = 16
 _UNUSED_KEYS = 1024
 """So many numbers of keys that no row has are not worth numbering anew."""
 
@@ -42,34 +46,55 @@ class AsofJoin(Operator):
 
     name = "asof join"
     node: plan.AsofJoin
+    fuses = True
 
-    def __init__(self, node: plan.AsofJoin, duck: Duck, account: Account, left: Operator, right: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.AsofJoin,
+        duck: Duck,
+        account: Account,
+        left: Operator,
+        right: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
-        hidden = hidden_of(node)
+        self.then = then
         left_fields = [left.schema.field(c).with_name(o) for c, o in node.left_columns]
         right_fields = [right.schema.field(c).with_name(o) for c, o in node.right_columns]
-        self.schema = pa.schema([*left_fields, *right_fields, *(left.schema.field(h) for h in hidden)])
+        self._own = pa.schema([*left_fields, *right_fields, *(left.schema.field(h) for h in hidden_of(node))])
+        self._projection = Projection(self, self._own) if then else None
+        self.schema = self._projection.schema if self._projection else self._own
         self._keys = (tuple(a for a, _ in node.equal), tuple(b for _, b in node.equal))
         pairs = [(left.schema.field(a), right.schema.field(b)) for a, b in node.equal]
         self._numbers = Numbers([_common_type(*pair) for pair in pairs])
         self._pending = no_rows(left.schema)
-        self._right = Side.empty(_versions(no_rows(right.schema)).schema if node.versions else right.schema)
+        self._kept = _versions(no_rows(right.schema)).schema if node.versions else right.schema
+        self._places = {name: place for place, name in enumerate(self._kept.names)}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows = Rows(self._kept)
+        self._index = Index(newest=not self.node.forward, positions=self._positions)
+        self._fresh: list[pa.Table] = []
+        self._swept = 0
 
     def step(self, inputs: list[Delta]) -> Delta:
         left, right = inputs
-        waiting = concat([self._pending, left.rows])
         came, dropped = self._came(right)
-        known = self._with(came)
-        out, pending = self._matched(waiting, known, right.watermark_us)
-        oldest = left.watermark_us
-        if pending.num_rows:
-            oldest = min(oldest, int(int64s(pending, TS).min()))
-        self._right = self._kept(known, left.watermark_us, oldest, right.watermark_us)
-        self._pending = pending
+        if came.num_rows:
+            self._fresh.append(came)
+        out, self._pending = self._matched(concat([self._pending, left.rows]), right.watermark_us)
+        oldest_us = left.watermark_us
+        if self._pending.num_rows:
+            oldest_us = min(oldest_us, int(int64s(self._pending, TS).min()))
+        self._passed(left.watermark_us, oldest_us, right.watermark_us)
+        if self._projection is not None:
+            out = self._projection.rows(out)
         self.account.drop(left.late, 0)
         self.account.drop(dropped, 1)
         # a row that waits comes at its own time, perhaps after rows at that time with later positions
-        return Delta(out, oldest, many=left.many or pending.num_rows > 0)
+        return Delta(out, oldest_us, many=left.many or self._pending.num_rows > 0)
 
     # -- the right side's rows --------------------------------------------------------------------------------------
 
@@ -85,7 +110,7 @@ class AsofJoin(Operator):
 
         To drop it would keep the version before it in force for as long as the key does not change again.
         """
-        kept, side = self._right.in_use()[0], self._keys[1]
+        kept, side = self._rows.some(self._of_use()), self._keys[1]
         parts = [(table, self._numbers.of_rows(table, side)) for table in (kept, rows)]
         codes = np.concatenate([numbers for _, numbers in parts])
         true, force = (np.concatenate([int64s(table, name) for table, _ in parts]) for name in (_TRUE, TS))
@@ -100,137 +125,109 @@ class AsofJoin(Operator):
                 codes, true, force = np.append(codes, code), np.append(true, us), np.append(force, mark)
         return concat(taken), concat(dropped)
 
-    def _with(self, rows: pa.Table) -> Side:
-        """What is known of the right side: rows of before, and these, each by (key, time, position)."""
-        if not rows.num_rows:
-            return self._right
-        run = run_of(*self._numbers.partitions(rows, self._keys[1]), int64s(rows, TS))
-        if self.node.versions:
-            run = replace(run, marks=(_are_deletes(rows.column(OP))[run.rows],))
-        side = self._right.with_new(Arrived(rows, run), tracked=False)
-        return Side(side.rows, side.found, side.old, self._by_position(side, side.new))
+    def _take_in(self) -> None:
+        """Put the rows that came since somebody looked last where they are found."""
+        if not self._fresh:
+            return
+        rows, before = concat(self._fresh), len(self._rows)
+        self._fresh = []
+        run = self._numbers.run(rows, self._keys[1], int64s(rows, TS)).keyed()
+        run = by_position(run, [partial(int64s, rows, name) for name in self.node.inputs[1].pos])
+        self._rows.append(rows)
+        self._index.add(Run(run.rows + before, run.codes, run.times))
 
-    def _by_position(self, side: Side, run: Run) -> Run:
-        """The same rows with those of equal key and time by position."""
-        return by_position(run, [partial(int64s, side.rows, name) for name in self.node.inputs[1].pos])
+    def _numbers_of(self, name: str, rows: Int64s) -> Int64s:
+        """A hidden column of right rows."""
+        (column,) = self._rows.taken([self._places[name]], rows)
+        return np.asarray(column.to_numpy(), dtype=np.int64)
 
-    def _kept(self, side: Side, left_us: int, oldest_us: int, right_us: int) -> Side:
-        """The rows that are needed still."""
+    def _positions(self, rows: Int64s) -> list[Int64s]:
+        return [self._numbers_of(name, rows) for name in self.node.inputs[1].pos]
+
+    def _deleted(self, rows: Int64s) -> Bools:
+        (column,) = self._rows.taken([self._places[OP]], rows)
+        return np.asarray(pc.equal(column, "delete").to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+    def _passed(self, left_us: int, oldest_us: int, right_us: int) -> None:
+        """Forget the right rows that no left row still to come or to be answered needs."""
+        offset_us = self.node.offset_us
         if self.node.forward:
             # a row that waits has no match before the right watermark, or it would not wait
-            least_us = min(left_us + self.node.offset_us, right_us)
-            old, new = (run.only(run.times >= least_us) for run in (side.old, side.new))
-        else:
-            old, new = side.old, self._in_force(side.new, oldest_us)
-        run = self._by_position(side, merged(old, new.keyed()))
-        if not self.node.forward:
-            run = self._in_force(run, oldest_us)
-        if self.node.versions:
-            run = self._alive(run, oldest_us)
-        side = Side(side.rows, side.found, run, Run.none(run.marks)).swept()
-        if len(self._numbers) > _UNUSED_KEYS + 2 * len(side):
-            side = side.renumbered(self._numbers.keep(np.unique(side.old.codes)))
-            side = replace(side, old=self._by_position(side, side.old))
-        return side
+            self._index.least_us = min(left_us + offset_us, right_us)
+        elif oldest_us > WATERMARK_MIN_US:
+            self._index.least_us = oldest_us + offset_us + (not self.node.strict)
+        if sum(rows.num_rows for rows in self._fresh) > _FEW:
+            self._take_in()
+        if len(self._rows) > 2 * self._swept + _FEW:
+            self._sweep()
 
-    def _in_force(self, run: Run, oldest_us: int) -> Run:
-        """All but what a newer row of its key, at or before the oldest left row to come, replaces."""
-        if oldest_us <= WATERMARK_MIN_US or not len(run):
-            return run
-        keep = np.ones(len(run), dtype=np.bool_)
-        keep[:-1] = (run.codes[1:] != run.codes[:-1]) | ~self._passed(run, oldest_us)[1:]
-        return run.only(keep)
+    def _of_use(self) -> Int64s:
+        """The right rows that are needed still, in the order they came."""
+        self._take_in()
+        rows, _ = self._index.entries()
+        if self.node.versions and len(rows):
+            # no row in force is as good as a deleted one
+            ended = self._deleted(rows) & (self._numbers_of(TS, rows) < self._index.least_us)
+            rows = rows[~ended]
+        return np.sort(rows)
 
-    def _alive(self, run: Run, oldest_us: int) -> Run:
-        """No row in force is as good as a deleted one."""
-        if oldest_us <= WATERMARK_MIN_US or not len(run):
-            return run
-        return run.only(~run.marks[0] | ~self._passed(run, oldest_us))
-
-    def _passed(self, run: Run, oldest_us: int) -> Bools:
-        """Right rows that any left row to come is late enough for."""
-        until_us = oldest_us + self.node.offset_us
-        found: Bools = run.times < until_us if self.node.strict else run.times <= until_us
-        return found
+    def _sweep(self) -> None:
+        used = self._of_use()
+        numbers = np.full(len(self._rows), -1, dtype=np.int64)
+        numbers[used] = np.arange(len(used))
+        self._index.keep(numbers)
+        self._rows.keep(used)
+        self._swept = len(used)
+        if len(self._numbers) > _UNUSED_KEYS + 2 * len(used):
+            self._index.keep(codes=self._numbers.keep(np.unique(self._index.entries()[1])))
 
     # -- matching ---------------------------------------------------------------------------------------------------
 
-    def _matched(self, left: pa.Table, right: Side, watermark_us: int) -> tuple[pa.Table, pa.Table]:
+    def _matched(self, left: pa.Table, watermark_us: int) -> tuple[pa.Table, pa.Table]:
         """(the output of the rows whose match is certain, the rows that wait)."""
         if not left.num_rows:
-            return no_rows(self.schema), left
+            return no_rows(self._own), left
         found = None
         if watermark_us >= WATERMARK_MAX_US:
             ready = np.ones(left.num_rows, dtype=np.bool_)
         elif self.node.forward:
-            found = self._search(left, right)
+            found = self._search(left)
             ready = found >= 0
-            ready[ready] = right.times(found[ready]) < watermark_us
+            ready[ready] = self._numbers_of(TS, found[ready]) < watermark_us
         else:
-            at = int64s(left, TS) + self.node.offset_us
+            at = moved(int64s(left, TS), self.node.offset_us)
             ready = at <= watermark_us if self.node.strict else at < watermark_us
-        if not ready.any():
-            return no_rows(self.schema), left
-        pending = left.slice(0, 0)
-        if not ready.all():
-            pending = left.filter(pa.array(~ready)).combine_chunks()
-            left = left.filter(pa.array(ready))
-        found = self._search(left, right) if found is None else found[ready]
-        return self._output(left, right, found), pending
+        left, pending = _split(left, ready)
+        if not left.num_rows:
+            return no_rows(self._own), pending
+        found = self._search(left) if found is None else found[ready]
+        return self._output(left, found), pending
 
-    def _search(self, left: pa.Table, right: Side) -> Int64s:
+    def _search(self, left: pa.Table) -> Int64s:
         """Per left row the number of its right row, -1 when there is none."""
-        old, new = right.old, right.new.keyed()
-        if not len(old) and not len(new):
-            return np.full(left.num_rows, -1, dtype=np.int64)
+        self._take_in()
         codes = self._numbers.of_rows(left, self._keys[0])
         at = moved(int64s(left, TS), self.node.offset_us)
-        scale = Scale([at, old.times, new.times], len(self._numbers))
-        wanted = scale.fold_any(codes, at)
-        first, second = (self._nearest(run, scale, codes, wanted) for run in (old, new))
-        found = self._nearer(right, first, second)
+        found = self._index.nearest(codes, at, forward=self.node.forward, strict=self.node.strict)
         if self.node.versions:
             there = np.flatnonzero(found >= 0)
-            ended = _are_deletes(right.rows.column(OP).take(pa.array(found[there])))
-            found[there[ended]] = -1
+            found[there[self._deleted(found[there])]] = -1
         return found
 
-    def _nearest(self, run: Run, scale: Scale, codes: Int64s, wanted: Int64s) -> Int64s:
-        forward, strict = self.node.forward, self.node.strict
-        found = np.full(len(codes), -1, dtype=np.int64)
-        if not len(run):
-            return found
-        within = scale.fold(run.codes, run.times)
-        places = np.searchsorted(within, wanted, side="right" if strict == forward else "left") - (not forward)
-        there = np.flatnonzero((codes >= 0) & (places >= 0) & (places < len(run)))
-        there = there[run.codes[places[there]] == codes[there]]
-        found[there] = run.rows[places[there]]
-        return found
-
-    def _nearer(self, side: Side, rows: Int64s, others: Int64s) -> Int64s:
-        """Of two right rows for each left row, an old and a new one, the one to take; -1 stands for none."""
-        old, new = side.old.times, side.new.times
-        if len(old) and len(new) and old.max() < new.min():
-            return np.where(rows >= 0, rows, others) if self.node.forward else np.where(others >= 0, others, rows)
-        found = np.where(rows >= 0, rows, others)
-        both = np.flatnonzero((rows >= 0) & (others >= 0))
-        if len(both):
-            one, other = rows[both], others[both]
-            columns = [int64s(side.rows, name) for name in (TS, *self.node.inputs[1].pos)]
-            behind = later(columns, other, one)
-            taken = ~behind if self.node.forward else behind
-            found[both[taken]] = other[taken]
-        return found
-
-    def _output(self, left: pa.Table, right: Side, rows: Int64s) -> pa.Table:
+    def _output(self, left: pa.Table, rows: Int64s) -> pa.Table:
         hit = rows >= 0
-        if not self.node.outer and not hit.all():
-            left, rows, hit = left.filter(pa.array(hit)), rows[hit], hit[hit]
-        indices = pa.array(np.where(hit, rows, 0), mask=None if hit.all() else ~hit)
+        places = [self._places[c] for c, _ in self.node.right_columns]
+        if hit.all():
+            right = self._rows.taken(places, rows)
+        elif self.node.outer:
+            indices = pa.array(np.cumsum(hit) - 1, mask=~hit)
+            right = [column.take(indices) for column in self._rows.taken(places, rows[hit])]
+        else:
+            left = left.filter(pa.array(hit))
+            right = self._rows.taken(places, rows[hit])
         columns = [left.column(c) for c, _ in self.node.left_columns]
-        columns += [whole(right.rows.column(c)).take(indices) for c, _ in self.node.right_columns]
-        columns += [left.column(h) for h in hidden_of(self.node)]
-        return pa.table(columns, schema=self.schema)
+        columns += [*right, *(left.column(h) for h in hidden_of(self.node))]
+        return pa.Table.from_arrays(columns, schema=self._own)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -251,20 +248,27 @@ class AsofJoin(Operator):
         )
 
     def tables(self) -> dict[str, pa.Table]:
-        return {"pending": self._pending, "right": self._right.in_use()[0]}
+        return {"pending": self._pending, "right": self._rows.some(self._of_use())}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self._pending = tables["pending"]
-        self._right = Side.empty(tables["right"].schema)
-        self._right = self._with(tables["right"]).started()
+        self._clear()
+        self._fresh = [tables["right"]]
 
     def state_size(self) -> tuple[int, int]:
-        rows, size = self._right.size()
-        return rows + self._pending.num_rows, size + self._pending.nbytes + self._numbers.nbytes
+        rows, held = len(self._of_use()), len(self._rows)
+        each = self._rows.nbytes // held + 32 if held else 0
+        return rows + self._pending.num_rows, rows * each + self._pending.nbytes + self._numbers.nbytes
 
 
-def _are_deletes(ops: pa.ChunkedArray) -> Bools:
-    return np.asarray(pc.equal(ops, "delete").to_numpy(), dtype=np.bool_)
+def _split(rows: pa.Table, first: Bools) -> tuple[pa.Table, pa.Table]:
+    """(these, the others)."""
+    count = int(np.count_nonzero(first))
+    if first[:count].all():  # as in rows that stand by time
+        rest = rows.slice(count)
+        many = rest.column(0).num_chunks > _CHUNKS
+        return rows.slice(0, count), rest.combine_chunks() if many else rest
+    return rows.filter(pa.array(first)), rows.filter(pa.array(~first)).combine_chunks()
 
 
 def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:

@@ -7,7 +7,7 @@ few rows meet many, binary searches find where the runs begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,14 @@ Pairs = tuple[Int64s, Int64s]
 Mark = npt.NDArray[Any]
 """Numbers of equal values, integers that sort as values do, or doubles."""
 
-_PAIRS_AT_ONCE = 1 << 13
+PAIRS_AT_ONCE = 1 << 13
 """Candidates are made so many at a time: what is computed of them stays in the processor's cache."""
 _MERGED = 7
 """A binary search costs as much as passing so many numbers."""
 _SPARSE = 16
 """To make a pair costs as much as comparing so many rows with their neighbours."""
-_SMALL = 1 << 8
-"""So few rows are sorted sooner than looked up."""
+_SMALL = 1 << 9
+"""Of so few rows, each pair is made sooner than they are compared neighbour by neighbour."""
 _FOLDED = 1 << 62
 _FURTHEST = (1 << 63) - 1
 
@@ -63,10 +63,6 @@ class Run:
         marks = tuple(mark[places] for mark in self.marks)
         return Run(self.rows[places], self.codes[places], self.times[places], marks)
 
-    def only(self, mask: npt.NDArray[np.bool_]) -> Run:
-        """Those of the mask."""
-        return self if mask.all() else self.at(mask)
-
     def sorted(self) -> Run:
         """The same rows, which stand in any order; those of equal code and time keep theirs."""
         return self.at(np.lexsort((self.times, self.codes)))
@@ -79,9 +75,12 @@ class Run:
         marks = tuple(mark[first:] for mark in self.marks)
         return Run(self.rows[first:], self.codes[first:], self.times[first:], marks)
 
-    def behind(self, count: int) -> Run:
-        """The same rows when so many others stand before them."""
-        return Run(self.rows + count, self.codes, self.times, self.marks) if count else self
+    def since(self, least_us: int) -> Run:
+        """Those from a time on, without marks."""
+        stay = self.times >= least_us
+        if stay.all():
+            return self
+        return Run(self.rows[stay], self.codes[stay], self.times[stay])
 
 
 class Scale:
@@ -128,12 +127,15 @@ class Scale:
 def neighbours(folded: Int64s, reach: int, differing: Sequence[Mark]) -> Iterator[Pairs]:
     """Places i < j of numbers that are sorted, at most `reach` apart, and differ in each of the other arrays."""
     count = len(folded)
+    if count <= _SMALL:
+        yield from _crowded(folded, reach, np.arange(count), 1, differing)
+        return
     for distance in range(1, count):
         near = folded[distance:] - folded[:-distance] <= reach
         alive = np.count_nonzero(near)
         if not alive:
             return
-        if alive * _SPARSE < count and count > _PAIRS_AT_ONCE:
+        if alive * _SPARSE < count and count > PAIRS_AT_ONCE:
             yield from _crowded(folded, reach, np.flatnonzero(near), distance, differing)
             return
         for values in differing:
@@ -146,7 +148,7 @@ def neighbours(folded: Int64s, reach: int, differing: Sequence[Mark]) -> Iterato
 def _crowded(folded: Int64s, reach: int, first: Int64s, distance: int, differing: Sequence[Mark]) -> Iterator[Pairs]:
     """The same for the rows `first`, which have more neighbours than most, from a distance on."""
     sizes = np.searchsorted(folded, folded[first] + reach, side="right") - first - distance
-    for one, other in _expanded(first, first + distance, sizes):
+    for one, other in expanded(first, first + distance, sizes):
         for values in differing:
             apart = np.flatnonzero(values[one] != values[other])
             one, other = one[apart], other[apart]
@@ -164,18 +166,20 @@ def candidates(probe: Run, target: Int64s, scale: Scale, low_us: int, high_us: i
     """
     first = _places(target, scale.fold_any(probe.codes, moved(probe.times, low_us)))
     sizes = _places(target, scale.fold_any(probe.codes, moved(probe.times, high_us + 1))) - first
-    yield from _expanded(np.arange(len(probe)), first, sizes)
+    yield from expanded(np.arange(len(probe)), first, sizes)
 
 
-def _expanded(probe: Int64s, first: Int64s, sizes: Int64s) -> Iterator[Pairs]:
+def expanded(probe: Int64s, first: Int64s, sizes: Int64s) -> Iterator[Pairs]:
     """Each of `probe` with ``first, first + 1, …``, so many as `sizes` says."""
-    hits = np.flatnonzero(sizes)
-    probe, first, sizes = probe[hits], first[hits], sizes[hits]
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(_PAIRS_AT_ONCE, total, _PAIRS_AT_ONCE), side="right")
+    if total <= PAIRS_AT_ONCE:
+        if total:
+            yield np.repeat(probe, sizes), np.arange(total) + np.repeat(first - ends + sizes, sizes)
+        return
     start = 0
-    for stop in (*np.unique(cuts).tolist(), len(hits)):
+    cuts = np.searchsorted(ends, np.arange(PAIRS_AT_ONCE, total, PAIRS_AT_ONCE), side="right")
+    for stop in (*np.unique(cuts).tolist(), len(sizes)):
         if stop > start:
             some = sizes[start:stop]
             yield np.repeat(probe[start:stop], some), ranges(first[start:stop], some)
@@ -198,7 +202,35 @@ def moved(times: Int64s, by_us: int) -> Int64s:
     return np.maximum(times, -_FURTHEST - by_us) + by_us
 
 
+def gathered(pairs: Iterable[Pairs], count: int) -> Iterator[Pairs]:
+    """The same pairs, at least so many at once but for the last ones."""
+    some: list[Pairs] = []
+    held = 0
+    for pair in pairs:
+        some.append(pair)
+        held += len(pair[0])
+        if held >= count:
+            yield joined(some)
+            some, held = [], 0
+    if held:
+        yield joined(some)
+
+
+def joined(pairs: list[Pairs]) -> Pairs:
+    """All of them one after another."""
+    if len(pairs) == 1:
+        return pairs[0]
+    nothing = np.empty(0, dtype=np.int64)
+    return np.concatenate([nothing, *(p[0] for p in pairs)]), np.concatenate([nothing, *(p[1] for p in pairs)])
+
+
 # -- order ------------------------------------------------------------------------------------------------------------
+
+
+def run_of_few(codes: Int64s, times: Int64s, most: int) -> Run:
+    """Rows with the codes of each, which are at most so great; equal ones as they came."""
+    order = np.argsort(codes.astype(np.int16) if most < 1 << 15 else codes, kind="stable")
+    return _by_time(Run(order, codes[order], times[order]))
 
 
 def run_of(parts: Parted, codes: Int64s, times: Int64s) -> Run:
@@ -212,7 +244,11 @@ def run_of(parts: Parted, codes: Int64s, times: Int64s) -> Run:
     order, sizes = parts.order, parts.sizes
     if (by[1:] < by[:-1]).any():
         order = order[ranges(parts.starts[by], sizes[by])]
-    run = Run(order, np.repeat(codes[by], sizes[by]), times[order])
+    return _by_time(Run(order, np.repeat(codes[by], sizes[by]), times[order]))
+
+
+def _by_time(run: Run) -> Run:
+    """The rows of each code, which stand together, by time."""
     back = run.times[1:] < run.times[:-1]
     return run.sorted() if (back & (run.codes[1:] == run.codes[:-1])).any() else run
 
@@ -240,26 +276,3 @@ def later(columns: Sequence[Int64s], rows: Int64s, others: Int64s) -> npt.NDArra
         after |= same & (one > other)
         same &= one == other
     return after
-
-
-def merged(one: Run, other: Run) -> Run:
-    """Both; of equal code and time, the rows of the longer one come first."""
-    if len(one) < len(other):
-        one, other = other, one
-    if not len(other):
-        return one
-    if len(one) < _SMALL:
-        marks = tuple(map(np.concatenate, zip(one.marks, other.marks, strict=True)))
-        both = [np.concatenate(pair) for pair in zip(_numbers(one), _numbers(other), strict=True)]
-        return Run(both[0], both[1], both[2], marks).sorted()
-    scale = Scale([one.times, other.times], int(max(one.codes[-1], other.codes[-1])) + 2)
-    # codes from -1 on
-    within, wanted = (scale.fold(run.codes + 1, run.times) for run in (one, other))
-    places = np.searchsorted(within, wanted, side="right")
-    marks = tuple(np.insert(a, places, b) for a, b in zip(one.marks, other.marks, strict=True))
-    both = [np.insert(a, places, b) for a, b in zip(_numbers(one), _numbers(other), strict=True)]
-    return Run(both[0], both[1], both[2], marks)
-
-
-def _numbers(run: Run) -> tuple[Int64s, Int64s, Int64s]:
-    return run.rows, run.codes, run.times

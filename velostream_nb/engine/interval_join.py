@@ -6,14 +6,18 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.engine.bands import Pairs, Run
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat
-from velostream_nb.engine.duck import Duck
-from velostream_nb.engine.join_band import Banded, band_of
+from velostream_nb.engine.duck import Duck, EvaluationError
+from velostream_nb.engine.join_band import band_of
+from velostream_nb.engine.join_pairs import Banded
 from velostream_nb.engine.join_query import Queried
 from velostream_nb.engine.join_side import Side
 from velostream_nb.engine.node import Operator, hidden_of, shown
+from velostream_nb.engine.projection import Projection
 from velostream_nb.sql import plan
 
+_NAMES = ("left", "right")
 _MATCHED = "__matched"
 """Hidden column of a snapshot: has the row had a match?"""
 
@@ -37,20 +41,44 @@ class IntervalJoin(Operator):
 
     name = "interval join"
     node: plan.IntervalJoin
+    fuses = True
 
-    def __init__(self, node: plan.IntervalJoin, duck: Duck, account: Account, left: Operator, right: Operator) -> None:
+    def __init__(
+        self,
+        node: plan.IntervalJoin,
+        duck: Duck,
+        account: Account,
+        left: Operator,
+        right: Operator,
+        *,
+        then: tuple[plan.Project, ...] = (),
+    ) -> None:
         super().__init__(node, duck, account)
+        self.then = then
         self._tracked = _KEEPS.get(node.kind, (False, False))
         self._whole_rows = node.kind not in ("semi", "anti")
         self._schemas = left.schema, right.schema
         band = band_of(node, *self._schemas)
+        self._one = band is not None and left is right and band.mirrored
         self._matches: Banded | Queried
         if band is None:
             self._matches = Queried(node, duck, *self._schemas)
         else:
-            self._matches = Banded(node, duck, *self._schemas, band)
-        self.schema = self._output_schema()
-        self._left, self._right = Side.empty(left.schema), Side.empty(right.schema)
+            self._matches = Banded(node, duck, *self._schemas, band, one=self._one)
+        self._left, self._right = self._empty()
+        self._hidden = [TS, *node.inputs[0].pos], [TS, *node.inputs[1].pos]
+        names = [
+            (*(c for c, _ in columns), *i.pos)
+            for columns, i in zip((node.left_columns, node.right_columns), node.inputs, strict=True)
+        ]
+        self._taken = [[s.get_field_index(n) for n in own] for s, own in zip(self._schemas, names, strict=True)]
+        self._own = self._output_schema()
+        self._projection = Projection(self, self._own) if then else None
+        self.schema = self._projection.schema if self._projection else self._own
+
+    def _empty(self) -> tuple[Side, Side]:
+        left = Side(self._schemas[0], once=not self._whole_rows and not self._one)
+        return left, left if self._one else Side(self._schemas[1])
 
     def _output_schema(self) -> pa.Schema:
         node, (left, right) = self.node, self._schemas
@@ -64,84 +92,94 @@ class IntervalJoin(Operator):
     # -- ticks ------------------------------------------------------------------------------------------------------
 
     def step(self, inputs: list[Delta]) -> Delta:
-        left, right, parts = self._left, self._right, []
-        if inputs[0].rows.num_rows or inputs[1].rows.num_rows:
-            arrived = self._matches.arrived((inputs[0].rows, inputs[1].rows))
-            left = left.with_new(arrived[0], tracked=self._tracked[0])
-            right = right.with_new(arrived[1], tracked=self._tracked[1])
-            left, right, found = self._joined(left, right)
-            parts.append(found)
         node, watermarks = self.node, (inputs[0].watermark_us, inputs[1].watermark_us)
-        left, lone_left = left.settled(watermarks[1] + node.low_us, once=not self._whole_rows)
-        right, lone_right = right.settled(watermarks[0] - node.high_us, once=False)
-        if node.kind != "semi" and len(lone_left):
-            parts.append(self._alone(left, lone_left, 0))
-        if len(lone_right):
-            parts.append(self._alone(right, lone_right, 1))
-        self._left, self._right = self._matches.tidied(left, right)
-        for side, delta in enumerate(inputs):
-            self.account.drop(delta.late, side)
-        return Delta(concat([no_rows(self.schema), *parts]), self._watermark(watermarks), many=True)
+        rows = inputs[0].rows, inputs[1].rows
+        parts, new = [], (Run.none(), Run.none())
+        if rows[0].num_rows or rows[1].num_rows:
+            new, pairs = self._came(rows)
+            parts.append(self._matched(*pairs))
+        least_us = watermarks[1] + node.low_us, watermarks[0] - node.high_us
+        for side in (0, 1):
+            if self._tracked[side]:
+                lone = self._sides[side].lonely(side, least_us[side])
+                if len(lone) and node.kind != "semi":
+                    parts.append(self._alone(lone, side))
+        out = Delta(self._projected(parts), self._watermark(watermarks), many=True)
+        if self._left is self._right:
+            least_us = (min(least_us),) * 2
+        self._left.passed(least_us[0])
+        self._right.passed(least_us[1])
+        self._matches.settled(self._left, self._right, new)
+        for number, delta in enumerate(inputs):
+            self.account.drop(delta.late, number)
+        return out
+
+    def _projected(self, parts: list[pa.Table]) -> pa.Table:
+        rows = concat([no_rows(self._own), *parts])
+        return rows if self._projection is None else self._projection.rows(rows)
+
+    @property
+    def _sides(self) -> tuple[Side, Side]:
+        return self._left, self._right
+
+    def _came(self, rows: tuple[pa.Table, pa.Table]) -> tuple[tuple[Run, Run], Pairs]:
+        """(the new rows of each side, the pairs that they make)."""
+        if self._left is self._right and rows[0] is not rows[1]:
+            self._right = self._left.copy()  # where a row is at fault, the sides are tried one after the other
+        before = [(side.count, len(side.rows)) for side in self._sides]
+        left = self._appended(0, rows[0])
+        right = left if self._left is self._right else self._appended(1, rows[1])
+        try:
+            return (left, right), self._matches.pairs(*self._sides, (left, right))
+        except EvaluationError:
+            for side, counts in zip(self._sides, before, strict=True):
+                side.truncate(*counts)
+            raise
+
+    def _appended(self, number: int, rows: pa.Table) -> Run:
+        if not rows.num_rows:
+            return Run.none()
+        run, side = self._matches.run(rows, number), self._sides[number]
+        waits = any(self._tracked) if self._left is self._right else self._tracked[number]
+        return side.append(rows, run if waits else run.keyed())
 
     def _watermark(self, watermarks: tuple[int, int]) -> int:
         """Pairs to come are at both watermarks or after them; rows that wait for a match may come at their own time."""
-        waiting = [us for side in (self._left, self._right) if (us := side.oldest_unfound_us()) is not None]
+        sides = [(number, side) for number, side in enumerate(self._sides) if self._tracked[number]]
+        waiting = [us for number, side in sides if (us := side.oldest_waiting_us(number)) is not None]
         return min(*(watermarks if self._whole_rows else watermarks[:1]), *waiting, watermarks[0])
 
-    def _joined(self, left: Side, right: Side) -> tuple[Side, Side, pa.Table]:
-        """(the sides with what has had a match, the pairs that a new row makes).
+    def _matched(self, left_rows: Int64s, right_rows: Int64s) -> pa.Table:
+        """What comes of pairs: of a semi join, instead of these, the left rows that have had their first match."""
+        fresh = left_rows[~self._left.done(0)[left_rows]] if self.node.kind == "semi" else left_rows[:0]
+        for number, rows in enumerate((left_rows, right_rows)):
+            if self._tracked[number]:
+                self._sides[number].done(number)[rows] = True
+        if not len(left_rows) or self.node.kind == "anti":
+            return no_rows(self._own)
+        return self._paired(left_rows, right_rows) if self._whole_rows else self._alone(np.unique(fresh), 0)
 
-        Of a semi join, instead of pairs, the left rows that have had their first match now.
-        """
-        rows = self._matches.pairs(left, right) if len(left) and len(right) else None
-        if rows is None or not len(rows[0]):
-            return left, right, no_rows(self.schema)
-        if not self._whole_rows:
-            after = left.with_found(rows[0])
-            fresh = np.flatnonzero(after.found & ~left.found)
-            found = self._alone(left, fresh, 0) if self.node.kind == "semi" else no_rows(self.schema)
-            return after, right, found
-        found = self._paired(left, right, *rows)
-        if self._tracked[0]:
-            left = left.with_found(rows[0])
-        if self._tracked[1]:
-            right = right.with_found(rows[1])
-        return left, right, found
-
-    def _paired(self, left: Side, right: Side, left_rows: Int64s, right_rows: Int64s) -> pa.Table:
+    def _paired(self, left_rows: Int64s, right_rows: Int64s) -> pa.Table:
         """Pairs of rows as output, by event time."""
-        node = self.node
-        times = np.maximum(left.times(left_rows), right.times(right_rows))
+        left, right = self._sides
+        times = np.maximum(left.times[left_rows], right.times[right_rows])
         order = np.argsort(times, kind="stable")
-        arrays = []
-        for side, rows, columns, upstream in (
-            (left, left_rows, node.left_columns, node.inputs[0]),
-            (right, right_rows, node.right_columns, node.inputs[1]),
-        ):
-            chosen = side.rows.select([*(c for c, _ in columns), *upstream.pos])
-            arrays.append(chosen.take(pa.array(rows[order])).columns)
-        own, other = arrays
-        ends = len(node.left_columns), len(node.right_columns)
+        own = left.rows.taken(self._taken[0], left.at[left_rows[order]])
+        other = right.rows.taken(self._taken[1], right.at[right_rows[order]])
+        ends = len(self.node.left_columns), len(self.node.right_columns)
         ordered = [*own[: ends[0]], *other[: ends[1]], pa.array(times[order]), *own[ends[0] :], *other[ends[1] :]]
-        return pa.Table.from_arrays(ordered, schema=self.schema)
+        return pa.Table.from_arrays(ordered, schema=self._own)
 
-    def _alone(self, side: Side, rows: Int64s, number: int) -> pa.Table:
+    def _alone(self, rows: Int64s, number: int) -> pa.Table:
         """Rows of one side as output: NULLs for the other side's columns, -1 for its positions."""
-        node = self.node
-        columns = node.left_columns if number == 0 else node.right_columns
-        own = {o: c for c, o in columns} | {TS: TS}
-        before = len(node.inputs[0].pos)
-        own |= dict(zip(node.pos[:before] if number == 0 else node.pos[before:], node.inputs[number].pos, strict=True))
-        found = side.rows.take(pa.array(rows))
-        arrays = []
-        for field in self.schema:
-            if field.name in own:
-                arrays.append(found.column(own[field.name]))
-            elif field.name in node.pos:
-                arrays.append(pa.array(np.full(len(rows), -1, dtype=np.int64)))
-            else:
-                arrays.append(pa.nulls(len(rows), field.type))
-        return pa.table(arrays, schema=self.schema)
+        node, side = self.node, self._sides[number]
+        columns = (node.left_columns, node.right_columns)[number]
+        split = len(node.inputs[0].pos)
+        names = *(o for _, o in columns), *(node.pos[split:] if number else node.pos[:split])
+        found = dict(zip(names, side.rows.taken(self._taken[number], side.at[rows]), strict=True))
+        found[TS] = pa.array(side.times[rows])
+        arrays = [found[f.name] if f.name in found else _absent(f, len(rows), node.pos) for f in self._own]
+        return pa.Table.from_arrays(arrays, schema=self._own)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -157,27 +195,31 @@ class IntervalJoin(Operator):
 
     def tables(self) -> dict[str, pa.Table]:
         found = {}
-        for name, side, tracked in zip(("left", "right"), (self._left, self._right), self._tracked, strict=True):
-            rows, matched = side.in_use()
-            found[name] = rows.append_column(_MATCHED, pa.array(matched)) if tracked else rows
+        for number, (name, side) in enumerate(zip(_NAMES, self._sides, strict=True)):
+            rows, done = side.snapshot(number)
+            found[name] = rows.append_column(_MATCHED, pa.array(done)) if self._tracked[number] else rows
         return found
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
-        matched = [
-            np.flatnonzero(tables[name].column(_MATCHED).to_numpy()) if tracked else None
-            for name, tracked in zip(("left", "right"), self._tracked, strict=True)
-        ]
-        rows = [tables[n].select(schema.names) for n, schema in zip(("left", "right"), self._schemas, strict=True)]
-        arrived = self._matches.arrived((rows[0], rows[1]))
-        sides = []
-        for schema, came, tracked, found in zip(self._schemas, arrived, self._tracked, matched, strict=True):
-            side = Side.empty(schema).with_new(came, tracked=tracked)
-            sides.append((side.with_found(found) if found is not None and len(found) else side).started())
-        self._left, self._right = sides
+        rows = [tables[n].select(schema.names) for n, schema in zip(_NAMES, self._schemas, strict=True)]
+        self._left, self._right = self._empty()
+        one = self._left is self._right
+        if one and not rows[0].select(self._hidden[0]).equals(rows[1].select(self._hidden[1])):
+            self._right, one = self._left.copy(), False
+        left = self._appended(0, rows[0])
+        new = left, left if one else self._appended(1, rows[1])
+        for number, (name, side) in enumerate(zip(_NAMES, self._sides, strict=True)):
+            if self._tracked[number]:
+                side.done(number)[:] = tables[name].column(_MATCHED).to_numpy()[side.at]
+        self._matches.settled(self._left, self._right, new)
 
     def state_size(self) -> tuple[int, int]:
-        sizes = [side.size() for side in (self._left, self._right)]
+        sizes = [side.size() for side in {id(side): side for side in self._sides}.values()]
         return sum(rows for rows, _ in sizes), sum(size for _, size in sizes) + self._matches.nbytes
+
+
+def _absent(field: pa.Field, rows: int, positions: tuple[str, ...]) -> pa.Array:
+    return pa.array(np.full(rows, -1)) if field.name in positions else pa.nulls(rows, field.type)
 
 
 def _past(us: int) -> str:

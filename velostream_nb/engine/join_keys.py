@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from velostream_nb.core.identity import combined, identity
 from velostream_nb.engine.arrays import values_of, whole
+from velostream_nb.engine.bands import Run, run_of, run_of_few
 from velostream_nb.engine.codes import Parted, parted
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.key_numbering import KeyNumbering, can_number
@@ -17,7 +19,9 @@ from velostream_nb.engine.numbering import first_places
 
 _FEW = 256
 """So many keys are looked up one by one sooner than all at once."""
-_REMEMBERED = 4096
+_NOT_SHARED = 4096
+"""So many rows are numbered anew for each operator sooner than one learns what another one found."""
+_REMEMBERED = 1 << 14
 _DIGITS = 38
 _LONG_DIGITS = 20
 """What an integer of 64 bits, signed or not, may have."""
@@ -88,7 +92,7 @@ class Numbers:
         else:
             self._known = _Listed(types)
         self._plain = all(pa.types.is_string(t) or pa.types.is_integer(t) for t in types)
-        self._recent: dict[tuple[object, ...], int] = {}
+        self._recent: dict[Hashable, int] = {}
 
     def __len__(self) -> int:
         return max(1, len(self._known))
@@ -97,6 +101,11 @@ class Numbers:
     def nbytes(self) -> int:
         return self._known.nbytes
 
+    def run(self, rows: pa.Table, columns: Sequence[str], times: Int64s) -> Run:
+        """The rows by their keys' numbers and these times."""
+        codes = self._of_few(rows, columns)
+        return run_of(*self.partitions(rows, columns), times) if codes is None else run_of_few(codes, times, len(self))
+
     def partitions(self, rows: pa.Table, columns: Sequence[str]) -> tuple[Parted, Int64s]:
         """(the rows by their keys, the number of each partition)."""
         parts, keys = self._parted(rows, columns)
@@ -104,11 +113,26 @@ class Numbers:
 
     def of_rows(self, rows: pa.Table, columns: Sequence[str]) -> Int64s:
         """The number of each row."""
-        if self._plain and rows.num_rows <= _FEW:
-            return self._looked_up(self._compared(rows, columns), rows.num_rows)
-        parts, keys = self._parted(rows, columns)
-        places, partition = first_places(parts.codes)
-        found: Int64s = self._number(keys, places)[partition]
+        found = self._of_few(rows, columns)
+        if found is None:
+            parts, keys = self._parted(rows, columns)
+            places, partition = first_places(parts.codes)
+            found = self._number(keys, places)[partition]
+        return found
+
+    def _of_few(self, rows: pa.Table, columns: Sequence[str]) -> Int64s | None:
+        """The same for so few rows that others would gain nothing by knowing their partitions; else None."""
+        count = rows.num_rows
+        if not self._plain or count > (_FEW if len(columns) != 1 else _NOT_SHARED):
+            return None
+        keys = self._compared(rows, columns)
+        if count <= _FEW:
+            return self._looked_up(keys, count)
+        if not pa.types.is_string(self._types[0]):
+            return self._given(keys, count)
+        encoded = keys[0].dictionary_encode("encode")
+        numbers = self._looked_up([encoded.dictionary], len(encoded.dictionary))
+        found: Int64s = numbers[encoded.indices.to_numpy()]
         return found
 
     def _parted(self, rows: pa.Table, columns: Sequence[str]) -> tuple[Parted, list[pa.Array]]:
@@ -135,7 +159,8 @@ class Numbers:
         """The same for a few keys, most of which come again and again."""
         if not keys:
             return self._given(keys, rows)
-        listed = list(zip(*(key.to_pylist() for key in keys), strict=True))
+        lists = [key.to_pylist() for key in keys]
+        listed: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists, strict=True))
         found = list(map(self._recent.get, listed))
         if None in found:
             if len(self._recent) > _REMEMBERED:

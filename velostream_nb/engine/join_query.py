@@ -9,7 +9,7 @@ from velostream_nb.core.records import TS
 from velostream_nb.engine.bands import Pairs, Run
 from velostream_nb.engine.delta import int64s
 from velostream_nb.engine.duck import Duck, Feed, quote
-from velostream_nb.engine.join_side import Arrived, Side
+from velostream_nb.engine.join_side import Side
 from velostream_nb.sql import plan
 
 _BUCKETED_PAIRS = 200_000
@@ -59,36 +59,33 @@ class Queried:
 
     # -- ticks ------------------------------------------------------------------------------------------------------
 
-    def arrived(self, rows: tuple[pa.Table, pa.Table]) -> tuple[Arrived, Arrived]:
-        """A tick's rows as they are."""
-        left, right = map(_arrived, rows)
-        return left, right
+    def run(self, rows: pa.Table, side: int) -> Run:  # noqa: ARG002  both are alike
+        """A tick's rows as they came."""
+        numbers = np.arange(rows.num_rows)
+        return Run(numbers, np.zeros_like(numbers), int64s(rows, TS))
 
-    def pairs(self, left: Side, right: Side) -> Pairs:
-        """Numbers of the left rows and of the right rows of all pairs that have a new row.
+    def pairs(self, left: Side, right: Side, new: tuple[Run, Run]) -> Pairs:
+        """The left rows and the right rows of all pairs that have a new row.
 
         Raises:
             EvaluationError: the condition cannot be computed for some pair.
         """
         left_new, left_old, right_all, right_new = self._feeds
-        left_new.rows, left_old.rows, _ = _split(left)
-        right_new.rows, _, right_all.rows = _split(right)
-        count = len(left.new) * len(right) + len(left.old) * len(right.new)
+        left_rows, right_rows = _numbered(left), _numbered(right)
+        before = left.count - len(new[0]), right.count - len(new[1])
+        left_new.rows, left_old.rows = left_rows.slice(before[0]), left_rows.slice(0, before[0])
+        right_new.rows, right_all.rows = right_rows.slice(before[1]), right_rows
+        count = len(new[0]) * right.count + before[0] * len(new[1])
         found = (self._bucketed if count > _BUCKETED_PAIRS else self._plain).rows()
         return int64s(found, "l"), int64s(found, "r")
 
-    def tidied(self, left: Side, right: Side) -> tuple[Side, Side]:
-        """The sides after a tick."""
-        return left.swept(), right.swept()
+    def settled(self, left: Side, right: Side, new: tuple[Run, Run]) -> None:
+        """A tick is over: let go of what is of no use."""
+        del new
+        left.sweep()
+        right.sweep()
 
 
-def _arrived(rows: pa.Table) -> Arrived:
-    numbers = np.arange(rows.num_rows)
-    return Arrived(rows, Run(numbers, np.zeros_like(numbers), int64s(rows, TS)).sorted())
-
-
-def _split(side: Side) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """(new rows, the others, all), each with its number."""
-    rows = side.rows.append_column(_ROW, pa.array(np.arange(side.rows.num_rows, dtype=np.int64)))
-    before = rows.num_rows - len(side.new)
-    return rows.slice(before), rows.slice(0, before), rows
+def _numbered(side: Side) -> pa.Table:
+    """The rows, which are as they came, each with its number."""
+    return side.rows.table().append_column(_ROW, pa.array(np.arange(side.count)))

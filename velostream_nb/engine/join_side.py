@@ -1,147 +1,158 @@
-"""One input of an interval join: the rows that a row still to come on the other input may reach."""
+"""What an interval join keeps of an input: the rows that a row still to come on the other side may reach."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import copy
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import TS, no_rows
-from velostream_nb.engine.bands import Run, merged
-from velostream_nb.engine.delta import Int64s, concat, int64s
+from velostream_nb.engine.bands import Mark, Run
+from velostream_nb.engine.delta import Int64s
+from velostream_nb.engine.join_index import Index
+from velostream_nb.engine.join_rows import Rows
+from velostream_nb.engine.numbering import with_room
 
 Bools = npt.NDArray[np.bool_]
 
-_FEW = 4096
+_FEW = 1 << 14
 """So many rows that no row to come reaches are not worth a copy of the others."""
-_CHUNKS = 16
+_OWN = 4
+"""Columns of a `Side` besides the marks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A tick's rows of one input.
-
-    Attributes:
-        run: all of them, with what is compared besides the keys and event times.
-    """
-
-    rows: pa.Table
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
 class Side:
-    """What is kept of one input. Every change gives a new one.
+    """Rows of the left input, of the right one, or of both when these are one input.
+
+    They are numbered in the order of their runs. Whether a row is done is known of it as a row of the left input (0)
+    and as one of the right input (1).
+
+    Args:
+        once: a row that is done as one of the left input is of no use.
 
     Attributes:
-        rows: in order of arrival. Some may be of no use any more; none of them has a match to come.
-        found: has the row had a match? Empty when that does not matter.
-        old: the rows in use that came before this tick.
-        new: the rows of this tick.
+        rows: the rows as they came.
+        index: those that a row to come may match.
+        count: how many rows there are, some of which are of no use any more.
     """
 
-    rows: pa.Table
-    found: Bools
-    old: Run
-    new: Run
+    def __init__(self, schema: pa.Schema, *, once: bool = False) -> None:
+        self.rows = Rows(schema)
+        self.index = Index()
+        self.count = 0
+        self._once = once
+        self._least_us = WATERMARK_MIN_US
+        self._columns: list[npt.NDArray[Any]] = [np.empty(0, dtype=t) for t in (np.int64, np.int64, np.bool_, np.bool_)]
+        self._swept = 0
 
-    @classmethod
-    def empty(cls, schema: pa.Schema) -> Side:
-        return cls(no_rows(schema), np.empty(0, dtype=np.bool_), Run.none(), Run.none())
+    @property
+    def at(self) -> Int64s:
+        """Where in `rows` each row is."""
+        return self._columns[0][: self.count]
 
-    def __len__(self) -> int:
-        return len(self.old) + len(self.new)
+    @property
+    def times(self) -> Int64s:
+        """Event times."""
+        return self._columns[1][: self.count]
 
-    def with_new(self, arrived: Arrived, *, tracked: bool) -> Side:
-        """With the rows of a tick; `tracked`: it matters whether they have a match."""
-        before, count = self.rows.num_rows, arrived.rows.num_rows
-        if not count:
-            return self
-        found = np.zeros(count if tracked else 0, dtype=np.bool_)
-        return Side(
-            rows=concat([self.rows, arrived.rows]),
-            found=np.concatenate((self.found, found)),
-            old=self.old if len(self.old) else Run.none(arrived.run.marks),
-            new=arrived.run.behind(before),
-        )
+    def done(self, side: int) -> Bools:
+        """Has the row had a match, or come without one?"""
+        return self._columns[2 + side][: self.count]
 
-    def with_found(self, rows: Int64s) -> Side:
-        """After these rows had a match."""
-        found = self.found.copy()
-        found[rows] = True
-        return replace(self, found=found)
+    @property
+    def marks(self) -> list[Mark]:
+        """What rows are compared by besides their keys and times."""
+        return [column[: self.count] for column in self._columns[_OWN:]]
 
-    def times(self, rows: Int64s) -> Int64s:
-        """Event times of some rows."""
-        found: Int64s = int64s(self.rows, TS)[rows]
+    # -- rows -------------------------------------------------------------------------------------------------------
+
+    def append(self, rows: pa.Table, run: Run) -> Run:
+        """Take a tick's rows in, of which those of the run matter; it comes back with their numbers.
+
+        It is for the caller to put them into the index.
+        """
+        first, end = self.count, self.count + len(run)
+        if len(self._columns) == _OWN:
+            self._columns += [mark[:0] for mark in run.marks]
+        if end > len(self._columns[0]):
+            self._columns = [with_room(column, end, 0) for column in self._columns]
+        new = run.rows + len(self.rows), run.times, False, False, *run.marks
+        for column, values in zip(self._columns, new, strict=True):
+            column[first:end] = values
+        self.rows.append(rows)
+        self.count = end
+        return Run(np.arange(first, end), run.codes, run.times, run.marks)
+
+    def truncate(self, count: int, rows: int) -> None:
+        """Go back to so many rows, and so many of `rows`: what was appended last has never come."""
+        self.count = count
+        self.rows.truncate(rows)
+
+    def copy(self) -> Side:
+        """Another one with the same rows."""
+        other = copy(self)
+        other.rows, other.index = self.rows.copy(), self.index.copy()
+        other._columns = [column.copy() for column in self._columns]
+        return other
+
+    def remark(self, place: int, numbers: Int64s) -> None:
+        """Give other numbers to a mark that is one."""
+        column = self._columns[_OWN + place]
+        column[: self.count] = numbers[column[: self.count]]
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def passed(self, least_us: int) -> None:
+        """No row before this time can match a row to come."""
+        self._least_us = self.index.least_us = least_us
+
+    def lonely(self, side: int, least_us: int) -> Int64s:
+        """The rows before a time that have had no match. From here on they are done."""
+        if least_us <= WATERMARK_MIN_US:
+            return np.empty(0, dtype=np.int64)
+        waiting = np.flatnonzero(~self.done(side))
+        found = waiting[self.times[waiting] < least_us]
+        self.done(side)[found] = True
         return found
 
-    def settled(self, least_us: int, *, once: bool) -> tuple[Side, Int64s]:
-        """(what stays after the tick, the rows that go without a match); rows before `least_us` go.
+    def oldest_waiting_us(self, side: int) -> int | None:
+        """The earliest event time of a row that is not done."""
+        waiting = self.times[~self.done(side)]
+        return int(waiting.min()) if len(waiting) else None
 
-        Args:
-            once: a row that had a match goes too.
-        """
-        tracked = len(self.found) > 0
-        kept, lone = [], []
-        for run in (self.old, self.new):
-            stays = run.times >= least_us if least_us > WATERMARK_MIN_US else np.ones(len(run), np.bool_)
-            if tracked:
-                found = self.found[run.rows]
-                lone.append(run.rows[~stays & ~found])
-                stays = stays & ~found if once else stays
-            else:  # nothing is ever said of a row that matches none
-                stays = stays & (run.codes >= 0)
-            kept.append(run.only(stays))
-        side = Side(self.rows, self.found, merged(*kept), Run.none(self.new.marks))
-        return side, np.concatenate(lone) if lone else np.empty(0, dtype=np.int64)
+    def _of_use(self) -> Int64s:
+        stay = self.times >= self._least_us
+        if self._once:
+            stay &= ~self.done(0)
+        return np.flatnonzero(stay)
 
-    def swept(self) -> Side:
-        """Without the rows of no use, once these are many."""
-        if self.rows.num_rows <= 2 * len(self.old) + _FEW:
-            many = self.rows.num_columns and self.rows.column(0).num_chunks > _CHUNKS
-            return replace(self, rows=self.rows.combine_chunks()) if many else self
-        stay = np.sort(self.old.rows)
-        return Side(
-            rows=self.rows.take(pa.array(stay)).combine_chunks(),
-            found=self.found[stay] if len(self.found) else self.found,
-            old=replace(self.old, rows=np.searchsorted(stay, self.old.rows)),
-            new=self.new,
-        )
+    def sweep(self) -> bool:
+        """Let go of the rows of no use, once these are many: have the others new numbers?"""
+        if max(self.count, len(self.rows)) <= 2 * self._swept + _FEW:
+            return False
+        stay = self._of_use()
+        used = np.sort(self.at[stay])
+        numbers = np.full(self.count, -1, dtype=np.int64)
+        numbers[stay] = np.arange(len(stay))
+        self.index.keep(numbers)
+        self.rows.keep(used)
+        self._columns = [np.searchsorted(used, self.at[stay]), *(column[stay] for column in self._columns[1:])]
+        self.count = self._swept = len(stay)
+        return True
 
-    def renumbered(self, numbers: Int64s) -> Side:
-        """With other codes: `numbers` has the new ones by the old ones."""
-        return replace(self, old=replace(self.old, codes=numbers[self.old.codes]).sorted())
-
-    def remarked(self, place: int, numbers: Int64s) -> Side:
-        """With other numbers of what ``<>`` compares."""
-        marks = list(self.old.marks)
-        if marks:
-            marks[place] = numbers[marks[place]].astype(np.int32)
-        return replace(self, old=replace(self.old, marks=tuple(marks)))
-
-    def started(self) -> Side:
-        """Its new rows as those of ticks before."""
-        return replace(self, old=merged(self.old, self.new), new=Run.none(self.new.marks))
+    # -- state ------------------------------------------------------------------------------------------------------
 
     def size(self) -> tuple[int, int]:
-        """(rows in use, bytes of all of them), about."""
-        count = self.rows.num_rows
-        each = self.rows.nbytes // count if count else 0
-        return len(self), (each + 32) * len(self)
+        """(rows of use, bytes of them), about."""
+        rows, stay = len(self.rows), len(self._of_use())
+        each = self.rows.nbytes // rows if rows else 0
+        return stay, stay * (each + sum(column.itemsize for column in self._columns) + 32)
 
-    def in_use(self) -> tuple[pa.Table, Bools]:
-        """(the rows in use, which of them had a match)."""
-        stay = np.sort(self.old.rows)
-        found = self.found[stay] if len(self.found) else np.zeros(len(stay), dtype=np.bool_)
-        return self.rows.take(pa.array(stay)), found
-
-    def oldest_unfound_us(self) -> int | None:
-        """The earliest event time of a row that had no match."""
-        if not len(self.found):
-            return None
-        waiting = self.old.times[~self.found[self.old.rows]]
-        return int(waiting.min()) if len(waiting) else None
+    def snapshot(self, side: int) -> tuple[pa.Table, Bools]:
+        """(the rows of use in the order they came, which of them are done)."""
+        stay = self._of_use()
+        stay = stay[np.argsort(self.at[stay])]
+        return self.rows.some(self.at[stay]), self.done(side)[stay]

@@ -1,0 +1,116 @@
+"""Rows that are kept as they came, and found again by their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+
+import numpy as np
+import pyarrow as pa
+
+from velostream_nb.engine.delta import Int64s
+
+_MANY = 64
+"""So many chunks are merged even if nobody reads them."""
+
+
+class Rows:
+    """Rows numbered from 0 on, in the chunks they came in.
+
+    What is appended is not copied. Chunks are merged once somebody has read from several of them, such that each is
+    more than twice as long as the next one: a row is copied a few times at most, and read from a few chunks.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self._chunks: list[pa.RecordBatch] = []
+        self._ends: list[int] = []
+        self._scattered = False
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @property
+    def nbytes(self) -> int:
+        return sum(chunk.nbytes for chunk in self._chunks)
+
+    def copy(self) -> Rows:
+        """The same rows, to which others may come."""
+        other = copy(self)
+        other._chunks, other._ends = [*self._chunks], [*self._ends]
+        return other
+
+    def append(self, rows: pa.Table) -> None:
+        """Put rows of the schema behind the others."""
+        if self._scattered or len(self._chunks) > _MANY:
+            self._merge()
+        for chunk in rows.to_batches():
+            self._chunks.append(chunk)
+            self._ends.append(len(self) + chunk.num_rows)
+
+    def truncate(self, count: int) -> None:
+        """Let go of the rows that were appended since there were `count`; nothing else was appended."""
+        while len(self) > count:
+            self._chunks.pop()
+            self._ends.pop()
+
+    def _merge(self) -> None:
+        chunks, first = self._chunks, len(self._chunks) - 1
+        total = chunks[first].num_rows
+        while first and chunks[first - 1].num_rows <= 2 * total:
+            first -= 1
+            total += chunks[first].num_rows
+        if first < len(chunks) - 1:
+            chunks[first:] = [pa.concat_batches(chunks[first:])]
+            self._ends[first:] = self._ends[-1:]
+        self._scattered = False
+
+    def taken(self, columns: Sequence[int], rows: Int64s) -> list[pa.Array]:
+        """Columns, by their places in the schema, of rows in any order."""
+        if not len(rows) or not columns:
+            return [pa.nulls(0, self.schema.field(c).type) for c in columns]
+        if len(self._chunks) == 1:
+            return _taken(self._chunks[0], columns, rows)
+        chunk_of = np.searchsorted(self._ends, rows, side="right")
+        first, last = int(chunk_of.min()), int(chunk_of.max())
+        if first == last:
+            return _taken(self._chunks[first], columns, rows - self._start(first))
+        self._scattered = True
+        order = np.argsort(chunk_of, kind="stable")
+        ordered = rows[order]
+        cuts = np.searchsorted(chunk_of[order], np.arange(first, last + 2))
+        parts = [
+            _taken(self._chunks[number], columns, ordered[low:high] - self._start(number))
+            for number, low, high in zip(range(first, last + 1), cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+            if low < high
+        ]
+        found = [pa.concat_arrays(arrays) for arrays in zip(*parts, strict=True)]
+        if (order[1:] > order[:-1]).all():
+            return found
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        indices = pa.array(back)
+        return [array.take(indices) for array in found]
+
+    def _start(self, chunk: int) -> int:
+        return self._ends[chunk - 1] if chunk else 0
+
+    def table(self) -> pa.Table:
+        """All of them."""
+        return pa.Table.from_batches(self._chunks, schema=self.schema)
+
+    def some(self, rows: Int64s) -> pa.Table:
+        """Some of them."""
+        return pa.Table.from_arrays(self.taken(range(len(self.schema)), rows), schema=self.schema)
+
+    def keep(self, rows: Int64s) -> None:
+        """Let go of all others; these, which ascend, are numbered anew."""
+        kept = self.some(rows)
+        self._chunks, self._ends, self._scattered = [], [], False
+        if len(rows):
+            self.append(kept)
+
+
+def _taken(chunk: pa.RecordBatch, columns: Sequence[int], rows: Int64s) -> list[pa.Array]:
+    indices = pa.array(rows)
+    return [chunk.column(c).take(indices) for c in columns]
