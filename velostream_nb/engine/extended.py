@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.engine.arrays import ranges
+from velostream_nb.engine.arrays import Scalar, ranges, scattered
 from velostream_nb.engine.codes import Int64s
 from velostream_nb.engine.frames import Values
 from velostream_nb.engine.pools import Numbers, Others
@@ -29,8 +30,8 @@ class _Parts(Protocol):
 class Extended:
     """The rows of a tick, each behind the one before it in event-time order of its partition.
 
-    The rows of a partition stand in one run of places. Arrays named after partitions are parallel to them; all others
-    are parallel to the rows, in the order in which those were given.
+    The rows of a partition stand in one run of places. What is said of partitions is parallel to them; what is said of
+    rows, to these in the order in which they were given, unless it says otherwise.
 
     Attributes:
         order: the rows partition by partition.
@@ -89,14 +90,11 @@ class Extended:
         return found
 
     @cached_property
-    def gaps(self) -> Int64s:
-        """Of the rows: how much further their places are than they are when all runs are put together."""
-        return self.spread(self.first - self.dense_first)
-
-    @cached_property
     def dense_places(self) -> Int64s:
-        """Of the rows: where they are when all runs are put together."""
-        return self.places - self.gaps
+        """Of the rows, partition by partition: where they are when all runs are put together."""
+        found = np.arange(len(self.order))
+        found += (self.dense_first + (self.fresh - self.first) - self.starts).repeat(self.sizes)
+        return found
 
     @cached_property
     def _runs(self) -> Int64s:
@@ -108,3 +106,7 @@ class Extended:
         if found is None:
             found = self._dense[name] = self._pools[name].known(self._runs)
         return found
+
+    def given(self, numbers: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """Numbers of rows, partition by partition, in the order in which those were given."""
+        return scattered(numbers, self.order)

@@ -14,14 +14,14 @@ from velostream_nb.sql import plan
 
 
 class Bounds:
-    """Frames of a tick's rows, parallel to these; each pair of bounds is found once."""
+    """Frames of a tick's rows; each pair of bounds is found once."""
 
     def __init__(self, seen: Extended) -> None:
         self._seen = seen
         self._known: dict[tuple[str, int, int], tuple[Int64s, Int64s]] = {}
 
     def shifted(self, rows: int) -> tuple[Int64s, Mask | None]:
-        """(places so many rows on, whether those are in the partition; None: all are)."""
+        """Per row: (the place so many rows on, whether that is in the partition; None: all are)."""
         seen = self._seen
         places = seen.places + rows
         if rows <= 0:
@@ -29,7 +29,7 @@ class Bounds:
         return places, places < seen.spread(seen.stop)
 
     def of(self, frame: plan.FrameCall) -> tuple[Int64s, Int64s]:
-        """(low, high) of every row's frame, as places of `Extended.dense`."""
+        """(low, high) of every row's frame, as places of `Extended.dense`, partition by partition."""
         key = frame.unit, frame.start, frame.end
         found = self._known.get(key)
         if found is None:
@@ -42,8 +42,8 @@ class Bounds:
         low, high = places + frame.start, places + (frame.end + 1)
         if frame.start <= frame.end <= 0 and seen.has_before(-frame.start):
             return low, high
-        first = seen.spread(seen.dense_first)
-        stop = seen.spread(seen.dense_first + (seen.stop - seen.first))
+        first = seen.dense_first.repeat(seen.sizes)
+        stop = (seen.dense_first + (seen.stop - seen.first)).repeat(seen.sizes)
         low = np.minimum(np.maximum(low, first), stop)
         return low, np.maximum(np.minimum(high, stop), low)
 
@@ -55,7 +55,7 @@ class Bounds:
 
 
 def _searched(ts: Int64s, seen: Extended, offset_us: int, side: Literal["left", "right"]) -> Int64s:
-    """Per row, where its own time and `offset_us` would be put among the times of its partition."""
+    """Per row, partition by partition: where its own time and `offset_us` would be put among that partition's."""
     base, span = int(ts.min()), int(ts.max()) - int(ts.min())
     wanted = np.clip(ts[seen.dense_places] - base + offset_us, -1, span + 1)
     parts = len(seen.first)
@@ -63,11 +63,11 @@ def _searched(ts: Int64s, seen: Extended, offset_us: int, side: Literal["left", 
         # one partition after another on one axis
         number = np.arange(parts) * (span + 3)
         axis = ts - base + np.repeat(number, seen.stop - seen.first)
-        return np.searchsorted(axis, wanted + seen.spread(number), side=side)
+        return np.searchsorted(axis, wanted + number.repeat(seen.sizes), side=side)
     found = np.empty(len(wanted), dtype=np.int64)
     stops = np.cumsum(seen.sizes)
     begins, ends = seen.dense_first, seen.dense_first + (seen.stop - seen.first)
     for first, stop, end, size in zip(begins, ends, stops, seen.sizes, strict=True):
-        mine = seen.order[end - size : end]
+        mine = slice(end - size, end)
         found[mine] = first + np.searchsorted(ts[first:stop] - base, wanted[mine], side=side)
     return found

@@ -22,7 +22,7 @@ from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.extended import Extended
 from velostream_nb.engine.frame_bounds import Bounds
-from velostream_nb.engine.frames import Mask, Numbers, Values
+from velostream_nb.engine.frames import Mask, Numbers, Values, Wide
 from velostream_nb.engine.history import History, Passing
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.over_text import describe_over, results_of
@@ -154,23 +154,25 @@ class Framed(Added):
             return _looked_up(seen, frame.column, places, there, self._defaults[call.name], result)
         low, high = bounds.of(frame)
         if frame.kind in ("first", "last"):
-            places = seen.gaps + (low if frame.kind == "first" else high - 1)
-            return _looked_up(seen, frame.column, places, high > low, None, result)
+            places = (low if frame.kind == "first" else high - 1) + (seen.first - seen.dense_first).repeat(seen.sizes)
+            return _looked_up(seen, frame.column, seen.given(places), seen.given(high > low), None, result)
         values = seen.dense(frame.column) if frame.column else None
         count = frames.counted(values, low, high)
         if frame.kind == "count":
-            return array_of(Values(count), result)
+            return array_of(Values(seen.given(count)), result)
         assert values is not None
-        valid = count > 0
+        there = count > 0
+        valid = None if there.all() else seen.given(there)
         if frame.kind == "sum" and pa.types.is_decimal(result):
-            return frames.whole_sums(values, low, high, valid).array(result)
+            wide = frames.whole_sums(values, low, high)
+            return Wide(seen.given(wide.high), seen.given(wide.low), valid).array(result)
         if frame.kind == "sum":
             made: Numbers = frames.real_sums(values, low, high)
         elif frame.kind == "avg":
             made = frames.averages(values, low, high, count, scale_of(self._given_types[frame.column]))
         else:
             made = frames.extremes(values, low, high, greatest=frame.kind == "max")
-        return array_of(Values(made, valid), result)
+        return array_of(Values(seen.given(made), valid), result)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

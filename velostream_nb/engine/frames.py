@@ -97,14 +97,14 @@ def counted(values: Values | None, low: Int64s, high: Int64s) -> Int64s:
     return before[high] - before[low]
 
 
-def whole_sums(values: Values, low: Int64s, high: Int64s, valid: Mask | None = None) -> Wide:
-    """SUM of integers; 0 where there is nothing to add. `valid` says which sums are not NULL (None: all)."""
+def whole_sums(values: Values, low: Int64s, high: Int64s) -> Wide:
+    """SUM of integers; 0 where there is nothing to add."""
     numbers = _or_zero(values)
     if fits(numbers, int((high - low).max(initial=0))):
         # prefix sums may wrap around; the differences do not
-        return Wide.of(_between(numbers, low, high), valid)
+        return Wide.of(_between(numbers, low, high))
     upper, lower = limbs(numbers)
-    return Wide.of_limbs(_between(upper, low, high), _between(lower, low, high), valid)
+    return Wide.of_limbs(_between(upper, low, high), _between(lower, low, high))
 
 
 def _or_zero(values: Values) -> Int64s:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from velostream_nb.engine.arrays import Scalar, ranges
+from velostream_nb.engine.arrays import Scalar, ranges, scattered
 from velostream_nb.engine.codes import Int64s
 from velostream_nb.engine.frames import Mask
 from velostream_nb.engine.slots import Parts
@@ -73,9 +73,7 @@ class Run:
 
     def given(self, numbers: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """Numbers of rows, in the order in which those were given."""
-        found = np.empty_like(numbers)
-        found[self.order] = numbers
-        return found
+        return scattered(numbers, self.order)
 
     def last(self, ready: Mask | None) -> Int64s:
         """Of the partitions, the last row that is ready (None: all are); before `starts` where none is."""
@@ -95,34 +93,55 @@ class Run:
         """``fold(fold(carried, first), second)`` and so on in every partition."""
         found = np.empty_like(numbers)
         with np.errstate(invalid="ignore", over="ignore"):
-            for place in (self.sizes > _ALIKE[-1]).nonzero()[0].tolist():
+            for place in self._long:
                 start = int(self.starts[place])
                 mine = numbers[start : start + int(self.sizes[place])].copy()
                 mine[0] = fold(carried[place], mine[0])
                 found[start : start + len(mine)] = fold.accumulate(mine)
-            for alike, rows, at in self._classes:
-                grid = np.zeros((len(alike), 1 + int(self.sizes[alike].max())), dtype=numbers.dtype)
-                grid[:, 0] = carried[alike]
+            for alike in self._classes:
+                grid = np.zeros((len(alike.places), alike.width), dtype=numbers.dtype)
+                grid[:, 0] = carried.take(alike.places)
                 flat = grid.ravel()
-                flat[at] = numbers[rows]
+                flat[alike.at] = numbers.take(alike.rows)
                 fold.accumulate(grid, axis=1, out=grid)
-                found[rows] = flat[at]
+                found[alike.rows] = flat.take(alike.at)
         return found
 
     @cached_property
-    def _classes(self) -> list[tuple[Int64s, Int64s, Int64s]]:
-        """Partitions of much the same size: (their numbers, their rows, the places of these in a grid).
+    def _long(self) -> list[int]:
+        """Partitions with too many rows to be taken along with others."""
+        long: list[int] = (self.sizes > _ALIKE[-1]).nonzero()[0].tolist()
+        return long
 
-        The grid has a line a partition, and in front of its rows a place for what is carried.
-        """
+    @cached_property
+    def _classes(self) -> list[_Alike]:
+        """The other partitions, those of much the same size together."""
         found = []
-        least = 0
+        least, largest = 0, int(self.sizes.max())
         for most in _ALIKE:
-            alike = ((self.sizes > least) & (self.sizes <= most)).nonzero()[0]
-            if len(alike):
-                sizes = self.sizes[alike]
-                rows = ranges(self.starts[alike], sizes)
-                line = np.arange(len(alike)).repeat(sizes) * (1 + int(sizes.max()))
-                found.append((alike, rows, line + self.rank[rows] + 1))
+            places = ((self.sizes > least) & (self.sizes <= most)).nonzero()[0]
+            if len(places):
+                found.append(_Alike(self, places))
+            if largest <= most:
+                break
             least = most
         return found
+
+
+class _Alike:
+    """Partitions on a grid, a line each: in front, what is carried, then a place a row.
+
+    Attributes:
+        places: which partitions of the run.
+        width: of the grid.
+        rows: theirs, in the order of the run.
+        at: where in the grid these are.
+    """
+
+    def __init__(self, run: Run, places: Int64s) -> None:
+        sizes = run.sizes.take(places)
+        self.places = places
+        self.width = 1 + int(sizes.max())
+        self.rows = ranges(run.starts.take(places), sizes)
+        self.at = (np.arange(len(places)) * self.width + 1).repeat(sizes)
+        self.at += run.rank.take(self.rows)
