@@ -19,8 +19,9 @@ from velostream_nb.notebook.plan_layout import GAP_X, GAP_Y, Box, Layout, layout
 SCREENS = Path(__file__).parents[1] / "screens"
 
 QUERIES = {
-    "chain": """SELECT symbol, window_end, count(*) AS n FROM trades
-        GROUP BY symbol, TUMBLE(timestamp, INTERVAL 10 SECOND) HAVING count(*) > 1""",
+    "chain": """SELECT symbol, n, lag(n) OVER (PARTITION BY symbol ORDER BY window_end) AS before FROM (
+        SELECT symbol, window_end, count(*) AS n FROM trades
+        GROUP BY symbol, TUMBLE(timestamp, INTERVAL 10 SECOND) HAVING count(*) > 1)""",
     "join": """SELECT a.symbol, l.most, b.qty FROM trades a JOIN limits l ON a.symbol = l.symbol
         JOIN trades b ON b.trader = a.trader AND b.timestamp BETWEEN a.timestamp AND a.timestamp + INTERVAL 5 SECOND""",
     "many": """WITH big AS (SELECT * FROM trades WHERE qty > 1 AND symbol NOT IN ('a rather long one', 'and another <b>')),

@@ -105,7 +105,8 @@ class Emit:
         self._columns = node.columns
         self._key = node.key or ()
         self._upserts = mode == "upsert"
-        self._netted = isinstance(node, plan.Keyed | plan.Group | plan.TopN)
+        netted = isinstance(node, plan.Keyed | plan.Group | plan.TopN)
+        self._netted = netted and not isinstance(node, plan.ChangesJoin)
         fields = [schema.field(c) for c in node.columns]
         self.schema = pa.schema([*fields, pa.field(OP, pa.string())])
 

@@ -18,6 +18,7 @@ from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.asof_join import AsofJoin
 from velostream_nb.engine.carried import Carried
 from velostream_nb.engine.changes import AsChanges, Emit, Union
+from velostream_nb.engine.changes_join import ChangesJoin
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, quote, quote_text
 from velostream_nb.engine.ended import Ended
@@ -64,6 +65,7 @@ _OPERATORS: dict[type[plans.Node], type[Operator]] = {
     plans.Union: Union,
     plans.Group: Group,
     plans.GroupChanges: GroupChanges,
+    plans.ChangesJoin: ChangesJoin,
     plans.Keyed: Keyed,
     plans.OneRowJoin: OneRowJoin,
     plans.TopN: TopN,

@@ -50,6 +50,16 @@ class Keys:
                 self._hashes.append(duck.prepare(f"SELECT {key} AS {KEY} FROM {feed.name} AS __in"))
         self.numbering = KeyNumbering(fields)
 
+    @property
+    def is_plain(self) -> bool:
+        """Are the keys columns of one type on all sides?"""
+        return self._plain is not None
+
+    def columns(self, side: int) -> list[str]:
+        """The columns of a plain key."""
+        assert self._plain is not None
+        return self._plain[side]
+
     def number(self, side: int, rows: pa.Table) -> Int64s:
         """The number of each row's key; EvaluationError when a key cannot be computed."""
         if self._plain is not None:

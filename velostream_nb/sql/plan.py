@@ -506,6 +506,20 @@ class GroupChanges(Keyed):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ChangesJoin(Keyed):
+    """An inner join of changelogs, whose pairs come and go with the rows of either side.
+
+    Attributes:
+        left_columns, right_columns: (input column, output column).
+        condition: over output names, beside the equalities of `by`; '' for none.
+    """
+
+    left_columns: tuple[tuple[str, str], ...]
+    right_columns: tuple[tuple[str, str], ...]
+    condition: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class OneRowJoin(Node):
     """A join with a changelog that has one row at most, on the right: what a scalar subquery becomes.
 

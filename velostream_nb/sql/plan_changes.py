@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from velostream_nb.core.records import TS
 from velostream_nb.sql.durations import parse_duration_us
-from velostream_nb.sql.plan import Group, GroupChanges, Keyed, Node, Project, Tally, TopN, Union
+from velostream_nb.sql.plan import ChangesJoin, Group, GroupChanges, Keyed, Node, Project, Tally, TopN, Union
 from velostream_nb.sql.plan_one_row import one_row_join
 from velostream_nb.sql.scope import named, text
 from velostream_nb.sql.tallied import tallies_of
@@ -209,7 +209,8 @@ def regular_join(
     on += [f"({condition})"] if condition else []
     key = f"__l.{KEY}" if kind in ("semi", "anti") else f"coalesce(__l.{KEY}, __r.{KEY}) AS {KEY}"
     columns = ", ".join(text(named(o)) for _, o in shown)
-    return Keyed(
+    what = ", ".join(f"{names[0][a]} = {names[1][b]}" for a, b in equal) or condition or "every pair"
+    made = _Joined(
         inputs=(planner.changes(left), planner.changes(right)),
         columns=tuple(o for _, o in shown),
         pos=(),
@@ -221,10 +222,36 @@ def regular_join(
             f"SELECT {columns}, {key} FROM {_renamed(0, left_pairs)} AS __l "
             f"{_KINDS[kind]} {_renamed(1, right_pairs)} AS __r ON {' AND '.join(on)}"
         ),
-        what=f"{'join' if kind == 'inner' else kind + ' join'} on "
-        + (", ".join(f"{names[0][a]} = {names[1][b]}" for a, b in equal) or condition or "every pair"),
-        ttl_us=ttl_us(planner),
+        what=f"{'join' if kind == 'inner' else kind + ' join'} on {what}",
     )
+    # rows that are forgotten one by one, and what may not say the same twice, are left to answers that are kept
+    if kind == "inner" and equal and ttl_us(planner) is None and _is_steady(condition):
+        return ChangesJoin(left_columns=left_pairs, right_columns=right_pairs, condition=condition, **made)
+    return Keyed(ttl_us=ttl_us(planner), **made)
+
+
+class _Joined(TypedDict):
+    inputs: tuple[Node, ...]
+    columns: tuple[str, ...]
+    pos: tuple[str, ...]
+    time: dict[str, int]
+    changes: bool
+    key: tuple[str, ...] | None
+    by: tuple[tuple[str, ...], ...]
+    sql: str
+    what: str
+
+
+_STEADY = (exp.Connector, exp.Cast, exp.Coalesce, exp.Abs, exp.Greatest, exp.Least, exp.Round, exp.Lower, exp.Upper)
+
+
+def _is_steady(condition: str) -> bool:
+    """Does the condition surely say the same of the same rows at any time?"""
+    if not condition:
+        return True
+    tree: exp.Expr = exp.maybe_parse(condition, dialect="duckdb")
+    calls = tree.find_all(exp.Func, exp.Subquery)
+    return all(isinstance(call, _STEADY) for call in calls)
 
 
 def _renamed(number: int, pairs: Pairs) -> str:

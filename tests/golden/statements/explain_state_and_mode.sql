@@ -23,10 +23,8 @@ CREATE TABLE limits (trader VARCHAR, most BIGINT, PRIMARY KEY (trader));
 -- query EXPLAIN SELECT symbol, window_end, count(*) AS n FROM trades GROUP BY symbol, TUMBLE(timestamp, INTERVAL 10 SECOND)
 --| {"plan": "1. read trades (symbol, timestamp); event time timestamp, delay 2 s"}
 --| {"plan": "     append"}
---| {"plan": "2. tumble 10 s by symbol: COUNT(*) <- 1"}
+--| {"plan": "2. tumble 10 s by symbol: COUNT(*), then select symbol, window_end, n <- 1"}
 --| {"plan": "     append; keeps one aggregate state per slice and key (until the watermark closes them)"}
---| {"plan": "3. select symbol, window_end, n <- 2"}
---| {"plan": "     append"}
 --| {"plan": "output: append; symbol VARCHAR, window_end TIMESTAMP, n BIGINT"}
 --| {"plan": "watermark: of trades: the newest timestamp of each partition less 2 s, the least counts; a partition silent for 10 s is not waited for"}
 EXPLAIN ANALYZE SELECT symbol FROM trades;
