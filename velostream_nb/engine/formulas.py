@@ -20,6 +20,9 @@ from velostream_nb.sql.formulas import Formula, Operand, Value
 
 Doubles = npt.NDArray[np.float64]
 
+_ROUNDED = frozenset(map(float, range(16)))
+"""Digits that ROUND may leave."""
+
 _ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -35,12 +38,27 @@ def is_exact(formula: Formula, schemas: tuple[pa.Schema, pa.Schema]) -> bool:
     return _is_double(formula, schemas)
 
 
+def extreme_type(formula: Formula, schemas: tuple[pa.Schema, pa.Schema]) -> pa.DataType | None:
+    """The type of LEAST or GREATEST; None where it is not ours to compute: NaN has a place of its own, say."""
+    if formula.sign not in ("least", "greatest"):
+        return None
+    kinds = [schemas[v.side].field(v.column).type for v in formula.parts if isinstance(v, Value)]
+    same = len(kinds) == len(formula.parts) and all(kind == kinds[0] for kind in kinds)
+    ours = pa.types.is_integer(kinds[0]) or pa.types.is_timestamp(kinds[0])
+    return kinds[0] if same and ours else None
+
+
 def _is_double(part: Operand, schemas: tuple[pa.Schema, pa.Schema]) -> bool:
     """Is the operand, or each that a comparison compares, surely DOUBLE arithmetic?"""
     if isinstance(part, float):
         return False
     if isinstance(part, Value):
         return bool(pa.types.is_float64(schemas[part.side].field(part.column).type))
+    if part.sign in ("least", "greatest"):
+        return False
+    if part.sign == "round":
+        inner, digits = part.parts
+        return digits in _ROUNDED and _is_double(inner, schemas)
     doubles = [_is_double(inner, schemas) for inner in part.parts]
     return any(doubles) and all(
         double or _becomes_double(inner, schemas) for double, inner in zip(doubles, part.parts, strict=True)
@@ -49,10 +67,10 @@ def _is_double(part: Operand, schemas: tuple[pa.Schema, pa.Schema]) -> bool:
 
 def _becomes_double(part: Operand, schemas: tuple[pa.Schema, pa.Schema]) -> bool:
     """Does DuckDB make a DOUBLE of it where it meets one?"""
-    if isinstance(part, Value):
-        kind = schemas[part.side].field(part.column).type
-        return bool(pa.types.is_integer(kind) or pa.types.is_float32(kind))
-    return isinstance(part, float)
+    if isinstance(part, float):
+        return True
+    kind = schemas[part.side].field(part.column).type if isinstance(part, Value) else extreme_type(part, schemas)
+    return kind is not None and bool(pa.types.is_integer(kind) or pa.types.is_float32(kind))
 
 
 def doubles_of(column: pa.ChunkedArray) -> Doubles:
@@ -68,7 +86,12 @@ def holds(formula: Formula, values: Mapping[Value, Doubles]) -> npt.NDArray[np.b
 
 
 def computed(formula: Formula, columns: Mapping[Value, Values], count: int) -> Values:
-    """The doubles that arithmetic gives, NULL where it is, for `count` rows."""
+    """The doubles that arithmetic gives, or the numbers of LEAST and GREATEST; NULL where it is.
+
+    Args:
+        columns: numbers of their own types.
+        count: so many rows.
+    """
     with np.errstate(all="ignore"):
         found = _with_nulls(formula, columns)
     return Values(np.broadcast_to(found.numbers, count), found.valid)
@@ -79,16 +102,21 @@ def _with_nulls(part: Operand, columns: Mapping[Value, Values]) -> Values:
         return Values(np.float64(part))  # type: ignore[arg-type]  # broadcast by whatever it meets
     if isinstance(part, Value):
         return columns[part]
+    if part.sign in ("least", "greatest"):
+        return _extreme(part, columns)
     parts = [_with_nulls(inner, columns) for inner in part.parts]
+    doubles = [Values(p.numbers.astype(np.float64, copy=False), p.valid) for p in parts]
     if part.sign == "coalesce":
-        return _coalesced(parts)
+        return _first(doubles)
+    if part.sign == "round":
+        return Values(_rounded(doubles[0].numbers, int(parts[1].numbers)), doubles[0].valid)
     valid = None
-    for inner in parts:
+    for inner in doubles:
         valid = inner.valid if valid is None else valid if inner.valid is None else valid & inner.valid
-    return Values(_ARITHMETIC[part.sign](*(inner.numbers for inner in parts)), valid)
+    return Values(_ARITHMETIC[part.sign](*(inner.numbers for inner in doubles)), valid)
 
 
-def _coalesced(parts: list[Values]) -> Values:
+def _first(parts: list[Values]) -> Values:
     """The first that is not NULL."""
     numbers, valid = parts[-1].numbers, parts[-1].valid
     for part in reversed(parts[:-1]):
@@ -98,6 +126,31 @@ def _coalesced(parts: list[Values]) -> Values:
         numbers = np.where(part.valid, part.numbers, numbers)
         valid = None if valid is None else valid | part.valid
     return Values(numbers, valid)
+
+
+def _extreme(formula: Formula, columns: Mapping[Value, Values]) -> Values:
+    """NULL counts for nothing beside a value."""
+    better = np.minimum if formula.sign == "least" else np.maximum
+    first, *others = (_with_nulls(part, columns) for part in formula.parts)
+    numbers, valid = first.numbers, first.valid
+    for other in others:
+        best = better(numbers, other.numbers)
+        if valid is not None:
+            best = np.where(valid, best, other.numbers)
+        if other.valid is not None:
+            best = np.where(other.valid, best, numbers)
+        numbers = best
+        valid = None if valid is None or other.valid is None else valid | other.valid
+    return Values(numbers, valid)
+
+
+def _rounded(numbers: Any, digits: int) -> Doubles:
+    """Halves away from zero, of the number as it is once multiplied; what is too large for that stays as it is."""
+    unit = 10.0**digits
+    moved = np.asarray(numbers) * unit
+    whole = np.trunc(moved)
+    whole = np.where(np.abs(moved - whole) >= 0.5, whole + np.copysign(1.0, moved), whole) / unit
+    return np.where(np.isfinite(whole), whole, numbers)
 
 
 def _computed(part: Operand, values: Mapping[Value, Doubles]) -> Any:

@@ -1,16 +1,23 @@
-"""Plain: a SELECT list of columns and arithmetic on doubles, without DuckDB."""
+"""Plain: SELECT lists of a few kinds of expressions, without DuckDB.
+
+A statement costs as much as a thousand rows do, and most batches that pass a condition are of a few rows. What is
+computed here is what DuckDB computes, to the last bit: types are those that DuckDB gives, and each list is tried beside
+DuckDB, on awkward values, before it is relied on. Whatever is not known to be the same is DuckDB's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from velostream_nb.engine.arrays import array_of, values_of
-from velostream_nb.engine.formulas import computed, is_exact
-from velostream_nb.engine.frames import Values
-from velostream_nb.sql.formulas import Formula, arithmetic_of
+from velostream_nb.engine.arrays import array_of, texts, values_of
+from velostream_nb.engine.conditions import Check
+from velostream_nb.engine.formulas import computed, extreme_type, is_exact
+from velostream_nb.sql.expressions import Case, Expression, expressions_of
+from velostream_nb.sql.formulas import Formula, Value
 from velostream_nb.sql.plan import Project
 
 
@@ -18,59 +25,88 @@ class Plain:
     """The rows of a Project.
 
     Args:
-        sources: for each column that comes out, the place of the one that it is, or how it is computed.
+        columns: what makes each column that comes out.
         schema: of what comes out.
     """
 
-    def __init__(self, sources: Sequence[int | Formula], schema: pa.Schema) -> None:
-        self._sources = tuple(sources)
+    def __init__(self, columns: Sequence[Column], schema: pa.Schema) -> None:
+        self._columns = tuple(columns)
         self._schema = schema
-        reads = [value for source in sources if isinstance(source, Formula) for value in source.values()]
-        self._reads = tuple(dict.fromkeys(reads))
 
     @classmethod
     def of(cls, projects: Sequence[Project], given: pa.Schema, schema: pa.Schema) -> Plain | None:
-        """None when DuckDB is needed.
+        """None when DuckDB is needed. The rows must have passed the Project's condition.
 
         Args:
             given: of the rows.
             schema: of what DuckDB makes of them: columns, then the hidden ones, which stay as they are.
         """
-        if len(projects) != 1 or projects[0].where or projects[0].joined or projects[0].row is not None:
+        if len(projects) != 1 or projects[0].joined or projects[0].row is not None:
             return None
         (project,) = projects
-        names = {name: name for name in given.names}
-        asked = {name: sql for sql, name in project.items}
-        sources: list[int | Formula] = []
-        for field in schema:
-            source = _source(asked.get(field.name), field.name, names, given)
-            kind = given.field(source).type if isinstance(source, int) else pa.float64()
-            if source is None or field.type != kind:
-                return None
-            sources.append(source)
-        return cls(sources, schema)
+        known = expressions_of(project.items, given.names)
+        if known is None:
+            return None
+        columns = [_column(known.get(field.name, Value(0, field.name)), given, field.type) for field in schema]
+        made = [column for column in columns if column is not None]
+        return cls(made, schema) if len(made) == len(columns) else None
 
     def rows(self, rows: pa.Table) -> pa.Table:
         """The rows, in their order."""
-        numbers = {read: _doubles(values_of(rows.column(read.column))) for read in self._reads}
-        columns = [
-            rows.column(source)
-            if isinstance(source, int)
-            else array_of(computed(source, numbers, rows.num_rows), pa.float64())
-            for source in self._sources
-        ]
-        return pa.Table.from_arrays(columns, schema=self._schema)
+        return pa.Table.from_arrays([column.of(rows) for column in self._columns], schema=self._schema)
 
 
-def _source(sql: str | None, name: str, names: dict[str, str], given: pa.Schema) -> int | Formula | None:
-    if sql is None:  # a hidden column
-        return int(given.get_field_index(name)) if name in names else None
-    for own in names:
-        if sql == f'"{own}"':
-            return int(given.get_field_index(own))
-    formula = arithmetic_of(sql, names)
-    return formula if formula is not None and is_exact(formula, (given, given)) else None
+class Column:
+    """One of the columns that come out: one of those that went in."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def of(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        return rows.column(self._name)
 
 
-def _doubles(values: Values) -> Values:
-    return Values(values.numbers.astype(np.float64, copy=False), values.valid)
+class _Computed(Column):
+    """Numbers."""
+
+    def __init__(self, formula: Formula, dtype: pa.DataType) -> None:
+        self._formula = formula
+        self._type = dtype
+        self._reads = formula.values()
+
+    def of(self, rows: pa.Table) -> pa.Array:
+        numbers = {read: values_of(rows.column(read.column)) for read in self._reads}
+        return array_of(computed(self._formula, numbers, rows.num_rows), self._type)
+
+
+class _Chosen(Column):
+    """Texts, by conditions."""
+
+    def __init__(self, checks: Sequence[Check], results: Sequence[str], otherwise: str | None) -> None:
+        self._checks = tuple(checks)
+        last = pa.nulls(1, pa.string()) if otherwise is None else texts([otherwise])
+        self._results = pa.concat_arrays([texts(results), last])
+
+    def of(self, rows: pa.Table) -> pa.Array:
+        chosen: npt.NDArray[np.int64] = np.full(rows.num_rows, len(self._results) - 1, dtype=np.int64)
+        for place in reversed(range(len(self._checks))):
+            chosen[self._checks[place].passes(rows)] = place
+        return self._results.take(pa.array(chosen))
+
+
+def _column(expression: Expression, given: pa.Schema, dtype: pa.DataType) -> Column | None:
+    """None when it is DuckDB's, or of another type than DuckDB gives."""
+    both = given, given
+    if isinstance(expression, Value):
+        there = expression.column in given.names and given.field(expression.column).type == dtype
+        return Column(expression.column) if there else None
+    if isinstance(expression, Formula):
+        kind = pa.float64() if is_exact(expression, both) else extreme_type(expression, both)
+        return _Computed(expression, dtype) if kind is not None and kind == dtype else None
+    if isinstance(expression, Case) and pa.types.is_string(dtype):
+        checks = [Check.of(condition, given) for condition, _ in expression.branches]
+        exact = [check for check in checks if check is not None and check.exact]
+        results = [result for _, result in expression.branches]
+        if len(exact) == len(checks):
+            return _Chosen(exact, results, expression.otherwise)
+    return None

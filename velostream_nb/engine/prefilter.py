@@ -49,6 +49,16 @@ class Prefilter:
         check = Check.of(Every(tuple(found)), schema)
         return None if check is None else cls(check)
 
+    @property
+    def exact(self) -> bool:
+        """Do the very rows pass that pass in DuckDB?"""
+        return self._check.exact
+
+    def chosen(self, rows: pa.Table) -> pa.Table:
+        """The rows that pass, as far as can be told; some that do not, unless it is `exact`."""
+        passes = self._check.passes(rows)
+        return rows if passes.all() else rows.filter(pa.array(passes)) if passes.any() else rows.slice(0, 0)
+
     def passing(self, rows: pa.Table) -> pa.Table:
         """The rows that may pass, in their order; all of them when there would be little to gain."""
         if self._rest:

@@ -13,8 +13,7 @@ from velostream_nb.engine.delta import concat
 from velostream_nb.engine.duck import EvaluationError, quoted
 from velostream_nb.engine.isolate import Halving
 from velostream_nb.engine.node import Operator
-from velostream_nb.engine.plain import Plain
-from velostream_nb.engine.prefilter import Prefilter
+from velostream_nb.engine.shortcut import Shortcut
 
 
 class Projection:
@@ -33,17 +32,13 @@ class Projection:
         sql = operator.projected(f"SELECT {quoted(schema.names)} FROM {self._feed.name} AS __in")
         self.schema = operator.duck.schema_of(sql)
         self._statement = operator.duck.prepare(sql)
-        self._prefilter = Prefilter.of(operator.then, schema)
-        self._plain = Plain.of(operator.then, schema, self.schema)
+        self._shortcut = Shortcut(operator.then, schema, self.schema, self._evaluated)
 
     def rows(self, rows: pa.Table) -> pa.Table:
         """The Projects over the operator's rows; those that cannot be computed are left to the account."""
-        if self._prefilter is not None and rows.num_rows:
-            rows = self._prefilter.passing(rows)
-        if not rows.num_rows:
-            return no_rows(self.schema)
-        if self._plain is not None:
-            return self._plain.rows(rows)
+        rows, done = self._shortcut.taken(rows)
+        if done:
+            return rows
         try:
             return self._evaluated(rows)
         except EvaluationError:

@@ -12,8 +12,7 @@ from velostream_nb.core.records import OP, POS, TS, Decoded, no_rows, unpack_pos
 from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, is_sorted, split_late
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, project_shown, project_sql
-from velostream_nb.engine.plain import Plain
-from velostream_nb.engine.prefilter import Prefilter
+from velostream_nb.engine.shortcut import Shortcut
 from velostream_nb.sql import plan
 
 
@@ -156,8 +155,9 @@ class Project(Operator):
         sql = self.projected(project_sql(node, self._feed.name))
         self.schema = duck.schema_of(sql)
         self._statement = duck.prepare(sql)
-        self._prefilter = Prefilter.of((node, *then), upstream.schema)
-        self._plain = None if node.retime else Plain.of((node, *then), upstream.schema, self.schema)
+        # rows that become others, or get another time, are DuckDB's alone
+        own = (node, *then) if not (node.joined or node.retime) else ()
+        self._shortcut = Shortcut(own, upstream.schema, self.schema, self._evaluated) if own else None
 
     def _late_sql(self) -> str:
         """Late rows stay as far behind the watermark as they are."""
@@ -166,16 +166,9 @@ class Project(Operator):
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
-        rows = delta.rows
-        if self._prefilter is not None and rows.num_rows:
-            rows = self._prefilter.passing(rows)
-        if not rows.num_rows:
-            rows = no_rows(self.schema)
-        elif self._plain is not None:
-            rows = self._plain.rows(rows)
-        else:
-            self._feed.rows = rows
-            rows = self._statement.rows()
+        rows, done = (delta.rows, False) if self._shortcut is None else self._shortcut.taken(delta.rows)
+        if not done:
+            rows = self._evaluated(rows) if rows.num_rows else no_rows(self.schema)
         late = None
         if delta.late is not None:
             self._late_feed.rows = delta.late
@@ -184,6 +177,10 @@ class Project(Operator):
         if self._lag_us and abs(watermark) < WATERMARK_MAX_US:
             watermark -= self._lag_us
         return Delta(rows, watermark, late, delta.many)
+
+    def _evaluated(self, rows: pa.Table) -> pa.Table:
+        self._feed.rows = rows
+        return self._statement.rows()
 
     def describe(self) -> str:
         return project_shown(self.node)

@@ -71,20 +71,21 @@ def condition_of(sql: str, names: Mapping[str, str]) -> Condition | None:
     """
     tree: exp.Expr = exp.maybe_parse(sql, dialect="duckdb")
     # what was read is not surely what was written, but for parentheses around it
-    return _condition(tree, names) if text(tree) == sql else None
+    return condition_in(tree, names) if text(tree) == sql else None
 
 
-def _condition(tree: exp.Expr, names: Mapping[str, str]) -> Condition | None:
+def condition_in(tree: exp.Expr, names: Mapping[str, str]) -> Condition | None:
+    """The same for SQL that is read already."""
     parts = conjuncts(tree)
     if len(parts) > 1:
-        return _known(Every(tuple(_condition(part, names) for part in parts)))
+        return _known(Every(tuple(condition_in(part, names) for part in parts)))
     (tree,) = parts
     if isinstance(tree, exp.Or):
-        return _known(Some(tuple(_condition(side, names) for side in (tree.left, tree.right))))
+        return _known(Some(tuple(condition_in(side, names) for side in (tree.left, tree.right))))
     if isinstance(tree, exp.Between) and not tree.args.get("symmetric"):
         low = exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy())
         high = exp.LTE(this=tree.this.copy(), expression=tree.args["high"].copy())
-        return _known(Every((_condition(low, names), _condition(high, names))))
+        return _known(Every((condition_in(low, names), condition_in(high, names))))
     if isinstance(tree, exp.In):
         return _listed(tree, names)
     if isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is):

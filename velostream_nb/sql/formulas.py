@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from velostream_nb.sql.scope import is_column, text
+from velostream_nb.sql.scope import is_column
 
 _COMPARISONS: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+_EXTREMES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _DIGITS = 15
 """A literal of so many digits is the same double however it is read."""
 
@@ -28,7 +29,8 @@ class Formula:
     """An operator and what it is applied to; a float is a literal.
 
     Attributes:
-        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'; 'coalesce', in no comparison.
+        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'. In no comparison: 'coalesce', 'round' (to so many
+            digits), and 'least' and 'greatest' (of columns).
     """
 
     sign: str
@@ -43,57 +45,80 @@ class Formula:
 
 
 Operand = Formula | Value | float
+Names = tuple[Mapping[str, str], Mapping[str, str]]
 
 
-def formula_of(tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]]) -> Formula | None:
+def formula_of(tree: exp.Expr, names: Names) -> Formula | None:
     """A bound comparison as a formula; None when anything else is in it.
 
     Args:
         names: of each side, own column names by output names.
     """
     sign = _COMPARISONS.get(type(tree))
-    return None if sign is None or not isinstance(tree, exp.Binary) else _applied(sign, (tree.left, tree.right), names)
+    return None if sign is None or not isinstance(tree, exp.Binary) else _Reader(names).applied(sign, *_sides(tree))
 
 
-def arithmetic_of(sql: str, names: Mapping[str, str]) -> Formula | None:
-    """A bound expression over one input as a formula, 'coalesce' allowed; None when anything else is in it."""
-    tree: exp.Expr = exp.maybe_parse(sql, dialect="duckdb")
-    found = _operand(tree, (names, {}), nulls=True) if text(tree) == sql else None
-    return found if isinstance(found, Formula) else None
+def arithmetic_of(tree: exp.Expr, names: Mapping[str, str], aliases: Mapping[str, Operand]) -> Operand | None:
+    """A bound expression over one input; None when anything else is in it.
+
+    Args:
+        names: own column names by output names.
+        aliases: what further names stand for.
+    """
+    return _Reader((names, {}), aliases).operand(tree)
 
 
-def _operand(
-    tree: exp.Expr, names: tuple[Mapping[str, str], Mapping[str, str]], *, nulls: bool = False
-) -> Operand | None:
-    tree = tree.unnest()
-    for side, own in enumerate(names):
-        column = is_column(tree, own)
-        if column is not None:
-            return Value(side, own[column])
-    if isinstance(tree, exp.Literal):
-        return _literal(tree)
-    if isinstance(tree, exp.Neg):
-        inner = _operand(tree.this, names, nulls=nulls)
-        return -inner if isinstance(inner, float) else None if inner is None else Formula("neg", (inner,))
-    if isinstance(tree, exp.Abs):
-        return _applied("abs", (tree.this,), names, nulls=nulls)
-    if isinstance(tree, exp.Coalesce) and nulls:
-        return _applied("coalesce", (tree.this, *tree.expressions), names, nulls=True)
-    sign = _ARITHMETIC.get(type(tree))
-    if sign is None or not isinstance(tree, exp.Binary):
+class _Reader:
+    """Reads trees.
+
+    Args:
+        aliases: None where NULL is nobody's argument, because comparisons with it are not true.
+    """
+
+    def __init__(self, names: Names, aliases: Mapping[str, Operand] | None = None) -> None:
+        self._names = names
+        self._aliases = aliases
+
+    def operand(self, tree: exp.Expr) -> Operand | None:
+        tree = tree.unnest()
+        for side, own in enumerate(self._names):
+            column = is_column(tree, own)
+            if column is not None:
+                return Value(side, own[column])
+        if isinstance(tree, exp.Literal):
+            return _literal(tree)
+        if isinstance(tree, exp.Neg):
+            inner = self.operand(tree.this)
+            return -inner if isinstance(inner, float) else None if inner is None else Formula("neg", (inner,))
+        if isinstance(tree, exp.Abs):
+            return self.applied("abs", tree.this)
+        sign = _ARITHMETIC.get(type(tree))
+        if sign is not None and isinstance(tree, exp.Binary):
+            return self.applied(sign, *_sides(tree))
+        return None if self._aliases is None else self._more(tree, self._aliases)
+
+    def _more(self, tree: exp.Expr, aliases: Mapping[str, Operand]) -> Operand | None:
+        """What does not treat NULL as arithmetic does, or is no arithmetic."""
+        alias = is_column(tree, aliases)
+        if alias is not None:
+            return aliases[alias]
+        if isinstance(tree, exp.Coalesce):
+            return self.applied("coalesce", tree.this, *tree.expressions)
+        if isinstance(tree, exp.Round) and isinstance(tree.args.get("decimals"), exp.Literal):
+            return self.applied("round", tree.this, tree.args["decimals"])
+        extreme = _EXTREMES.get(type(tree))
+        if extreme is not None:
+            found = self.applied(extreme, tree.this, *tree.expressions)
+            return found if found is not None and all(isinstance(part, Value) for part in found.parts) else None
         return None
-    return _applied(sign, (tree.left, tree.right), names, nulls=nulls)
+
+    def applied(self, sign: str, *trees: exp.Expr) -> Formula | None:
+        parts = [part for tree in trees if (part := self.operand(tree)) is not None]
+        return Formula(sign, tuple(parts)) if len(parts) == len(trees) else None
 
 
-def _applied(
-    sign: str,
-    trees: tuple[exp.Expr, ...],
-    names: tuple[Mapping[str, str], Mapping[str, str]],
-    *,
-    nulls: bool = False,
-) -> Formula | None:
-    parts = [part for tree in trees if (part := _operand(tree, names, nulls=nulls)) is not None]
-    return Formula(sign, tuple(parts)) if len(parts) == len(trees) else None
+def _sides(tree: exp.Binary) -> tuple[exp.Expr, exp.Expr]:
+    return tree.left, tree.right
 
 
 def _literal(tree: exp.Literal) -> float | None:
