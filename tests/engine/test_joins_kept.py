@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
+from velostream_nb.engine import join_rows
 from velostream_nb.engine.bands import Run
 from velostream_nb.engine.join_index import Index
 from velostream_nb.engine.join_rows import Rows
@@ -24,8 +25,11 @@ def made(first: int, count: int) -> pa.Table:
     return pa.table([list(numbers), texts, [[n] * (n % 3) for n in numbers]], schema=SCHEMA)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_rows_are_read_as_they_came_whatever_was_merged_or_dropped(seed):
+@pytest.mark.parametrize("copied", [0, 1 << 20], ids=["chunk by chunk", "with all between"])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_read_as_they_came_whatever_was_merged_or_dropped(seed, copied, monkeypatch):
+    monkeypatch.setattr(join_rows, "_NEAR", 0)
+    monkeypatch.setattr(join_rows, "_FEW", copied)
     rng = random.Random(seed)
     rows, expected = Rows(SCHEMA), made(0, 0)
     for step in range(300):

@@ -16,8 +16,11 @@ from velostream_nb.engine.numbering import with_room
 _LEAST_ROOM = 4
 _SOON = 3
 """Where one key needs room, those move with it that will need some after so many ticks like this one."""
-_AHEAD = 8
-"""Rows of a key that comes again have room for so many times as many as come at once."""
+_AHEAD = 6
+_FAR_AHEAD = 64
+"""A key that comes again has more room: so many times as many rows as come at once, so many at most."""
+_SPARE = 1 << 19
+"""So many places are worth keeping: fresh memory costs more than what is done with it."""
 
 Positions = Callable[[Int64s], Sequence[Int64s]]
 """Of some rows, the columns that say which of equal times comes first; the first column counts most."""
@@ -36,19 +39,21 @@ class Index:
     Attributes:
         rows, times: of every place.
         least_us: the times that are of use; it only rises.
+        latest_us: no row is after this time.
     """
 
     def __init__(self, *, newest: bool = False, positions: Positions | None = None) -> None:
         self._newest = newest
         self._positions = positions
         self.least_us = WATERMARK_MIN_US
+        # one place more than there are: a search may look behind the last row
+        self.rows, self.times = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         self._clear(0)
 
     def _clear(self, keys: int) -> None:
         self._start, self._size, self._room = (np.zeros(keys, dtype=np.int64) for _ in range(3))
         self._last_us = np.full(keys, WATERMARK_MIN_US)
-        # one place more than there are: a search may look behind the last row
-        self.rows, self.times = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        self.latest_us = WATERMARK_MIN_US
         self._end = 0
         self._count = 0
 
@@ -90,6 +95,7 @@ class Index:
         self._size[keys] = before + sizes
         self._count += len(run)
         behind = self._behind(run, firsts, keys, ends - 1, before)
+        self.latest_us = max(self.latest_us, int(run.times[firsts + sizes - 1].max()))
         self._last_us[keys] = np.maximum(run.times[firsts + sizes - 1], self._last_us[keys])
         if len(behind):
             self._sort(behind)
@@ -103,7 +109,8 @@ class Index:
         """Let keys have room for so many more rows."""
         starts, sizes = self._of_use(keys)
         self._count -= int((self._size[keys] - sizes).sum())
-        room = np.maximum(2 * sizes + np.where(sizes > 0, _AHEAD, 2) * more, _LEAST_ROOM)
+        ahead = np.where(sizes > 0, np.minimum(_AHEAD * more, _FAR_AHEAD), 0)
+        room = np.maximum(2 * (sizes + more) + ahead, _LEAST_ROOM)
         ends = self._end + np.cumsum(room)
         fresh = ends - room
         places, targets = ranges(starts, sizes), ranges(fresh, sizes)
@@ -215,6 +222,8 @@ class Index:
         if codes is not None:
             run = run.at(np.argsort(run.codes, kind="stable"))
         self._clear(len(self._start) if codes is None else 0)
+        if len(self.rows) > _SPARE:
+            self.rows, self.times = self.rows[:1].copy(), self.times[:1].copy()
         self.add(run)
 
 

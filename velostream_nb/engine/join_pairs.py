@@ -144,6 +144,9 @@ class Banded:
         index = side.index
         if not len(new) or not len(index):
             return
+        within = new.times <= index.latest_us - low_us
+        if not within.all():  # most rows of a big tick meet none of before
+            new = new.at(within)
         first, sizes = index.between(new.codes, moved(new.times, low_us), moved(new.times, high_us))
         count = len(self._band.unequal)
         for one, places in expanded(np.arange(len(new)), first, sizes):

@@ -12,12 +12,17 @@ from velostream_nb.engine.delta import Int64s
 
 _MANY = 64
 """So many chunks are merged even if nobody reads them."""
+_SCATTERED = 4
+"""Rows that are read from so many chunks and more show that there are too many."""
+_NEAR = 8
+_FEW = 2048
+"""So many rows are copied, and so many times as many as are wanted, sooner than rows are taken chunk by chunk."""
 
 
 class Rows:
     """Rows numbered from 0 on, in the chunks they came in.
 
-    What is appended is not copied. Chunks are merged once somebody has read from several of them, such that each is
+    What is appended is not copied. Chunks are merged once somebody has read from too many of them, such that each is
     more than twice as long as the next one: a row is copied a few times at most, and read from a few chunks.
     """
 
@@ -75,18 +80,25 @@ class Rows:
         first, last = int(chunk_of.min()), int(chunk_of.max())
         if first == last:
             return _taken(self._chunks[first], columns, rows - self._start(first))
-        self._scattered = True
+        self._scattered = self._scattered or last - first >= _SCATTERED
+        start = self._start(first)
+        if self._ends[last] - start <= _NEAR * len(rows) + _FEW:
+            parts, indices = self._chunks[first : last + 1], pa.array(rows - start)
+            return [pa.concat_arrays([chunk.column(c) for chunk in parts]).take(indices) for c in columns]
+        return self._from_chunks(columns, rows, chunk_of)
+
+    def _from_chunks(self, columns: Sequence[int], rows: Int64s, chunk_of: Int64s) -> list[pa.Array]:
+        """The same for rows that are far apart: what is between them is not touched."""
         order = np.argsort(chunk_of, kind="stable")
-        ordered = rows[order]
-        cuts = np.searchsorted(chunk_of[order], np.arange(first, last + 2))
+        ordered, numbers = rows[order], chunk_of[order]
+        cuts = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
         parts = [
-            _taken(self._chunks[number], columns, ordered[low:high] - self._start(number))
-            for number, low, high in zip(range(first, last + 1), cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
-            if low < high
+            _taken(self._chunks[chunk], columns, ordered[low:high] - self._start(chunk))
+            for chunk, low, high in zip(
+                numbers[[0, *cuts]].tolist(), [0, *cuts.tolist()], [*cuts.tolist(), len(rows)], strict=True
+            )
         ]
         found = [pa.concat_arrays(arrays) for arrays in zip(*parts, strict=True)]
-        if (order[1:] > order[:-1]).all():
-            return found
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         indices = pa.array(back)

@@ -139,7 +139,12 @@ class Side:
         numbers[stay] = np.arange(len(stay))
         self.index.keep(numbers)
         self.rows.keep(used)
-        self._columns = [np.searchsorted(used, self.at[stay]), *(column[stay] for column in self._columns[1:])]
+        kept = [np.searchsorted(used, self.at[stay]), *(column[stay] for column in self._columns[1:])]
+        if len(self._columns[0]) > 4 * self.count:
+            self._columns = kept
+        else:  # the next rows will need as much memory, and fresh one costs more than what is done with it
+            for column, values in zip(self._columns, kept, strict=True):
+                column[: len(stay)] = values
         self.count = self._swept = len(stay)
         return True
 
