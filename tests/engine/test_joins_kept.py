@@ -173,7 +173,7 @@ def test_an_index_takes_no_more_room_than_its_rows_need(keys):
         if tick % 20 == 19:
             index.keep()
         peak = max(peak, index.nbytes if tick > 100 else 0)
-    assert peak < 128 * 3_000 + 32 * 2 * keys
+    assert peak < 160 * 3_000 + 32 * 2 * keys
     assert len(index) == 1_100
 
 

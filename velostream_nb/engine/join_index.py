@@ -14,10 +14,10 @@ from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.numbering import with_room
 
 _LEAST_ROOM = 4
-_SOON = 3
+_SOON = 4
 """Where one key needs room, those move with it that will need some after so many ticks like this one."""
-_AHEAD = 6
-_FAR_AHEAD = 64
+_AHEAD = 16
+_FAR_AHEAD = 256
 """A key that comes again has more room: so many times as many rows as come at once, so many at most."""
 _SPARE = 1 << 19
 """So many places are worth keeping: fresh memory costs more than what is done with it."""
