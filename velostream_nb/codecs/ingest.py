@@ -72,7 +72,11 @@ def _not_rows(got: object, hint: str = _TAKEN) -> SchemaError:
 def _checked(batches: Sequence[pa.RecordBatch]) -> list[Payload]:
     for name in batches[0].schema.names if batches else ():
         _check_name(name)
-    return [batch.replace_schema_metadata(None) for batch in batches if batch.num_rows]
+    return [_without_metadata(batch) for batch in batches if batch.num_rows]
+
+
+def _without_metadata(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch if batch.schema.metadata is None else batch.replace_schema_metadata(None)
 
 
 def _check_name(name: object) -> None:

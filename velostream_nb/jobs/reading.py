@@ -86,15 +86,16 @@ def _rows(codec: Codec, schema: StreamSchema | None, sets: Sequence[RecordSet]) 
     """
     if schema is None:
         return pa.table({})
+    if not sets:
+        columns = schema.columns
+        return no_rows(columns if schema.changelog is None else columns.append(pa.field(OP, pa.string())))
     names, runs = schema.names, coalesce(sets)
     if schema.changelog is None:
         batches = [codec.decode(run, schema).batch.select(names) for run in runs]
-        empty = no_rows(schema.columns)
     else:
         batches = [decode_changes(codec, run, schema, names).batch.select([*names, OP]) for run in runs]
-        empty = no_rows(schema.columns.append(pa.field(OP, pa.string())))
     tables = [pa.Table.from_batches([batch]) for batch in batches]
-    return pa.concat_tables(tables, promote_options="default") if tables else empty
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
 
 
 def _folded(schema: StreamSchema | None, rows: pa.Table) -> pa.Table:
