@@ -293,6 +293,7 @@ def asked(monkeypatch) -> list[str]:
 def test_plain_columns_and_conditions_need_no_statement(having, some, asked):
     table = {"t": rows(1, 300)}
     engine = JobEngine(plan_of(IMBALANCE + having, table, {"watermark.delay": "2s"}))
+    asked.clear()
     found = [engine.tick({"t": [decoded(table["t"], at, at + 3)]}).rows.num_rows for at in range(0, 300, 3)]
     assert (sum(found) > 20) is ("99" not in having)
     assert bool(asked) is some
