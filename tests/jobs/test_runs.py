@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from velostream_nb.brokers.payload import payload_rows
 from velostream_nb.codecs.json import JsonCodec
-from velostream_nb.core.records import Decoded, Lines, Payload, RecordSet
+from velostream_nb.core.records import Decoded, Lines, Payload, RecordSet, Span
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.runs import coalesce, decode_for
 
@@ -87,3 +87,23 @@ def test_a_job_is_not_deprived_of_a_row_for_a_field_it_does_not_read() -> None:
     assert [r.offset for r in got["named"][0].rejected] == [1]
     assert got["priced"][0].batch["price"].to_pylist() == [2.0]
     assert [r.offset for r in got["priced"][0].rejected] == [0, 1]
+
+
+@given(st.lists(st.integers(-5, 5), max_size=6), st.integers(0, 3))
+def test_where_rows_stand_in_event_time_is_known_once_for_all_jobs(times: list[int], partition: int) -> None:
+    records = run(raw(*[f'{{"symbol":"A","timestamp":{100_000 + t}}}'.encode() for t in times]), partition=partition)
+    got = decode_for(CountingCodec(), [records], SCHEMA, {"one": ("symbol",), "two": ("price", "symbol")})
+    (one,), (two,) = got["one"], got["two"]
+    assert one.times is two.times
+    if not times:
+        assert one.times is None
+        return
+    us = [(100_000 + t) * 1_000 for t in times]
+    assert one.times == Span(partition, us[0], max(us), us == sorted(us))
+
+
+def test_a_job_that_keeps_more_rows_than_another_has_times_of_its_own() -> None:
+    records = run(raw(b'{"symbol":"A","price":"?","timestamp":9}', b'{"symbol":"B","price":2,"timestamp":6}'))
+    got = decode_for(CountingCodec(), [records], SCHEMA, {"priced": ("price",), "named": ("symbol",)})
+    assert got["named"][0].times == Span(0, 9_000, 9_000, rising=False)
+    assert got["priced"][0].times == Span(0, 6_000, 6_000, rising=True)

@@ -117,6 +117,28 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """How the rows of a batch of one partition stand in event time; there is one at least.
+
+    Attributes:
+        first_us, newest_us: of the first row, and of the latest.
+        rising: no row is before the one it follows.
+    """
+
+    partition: int
+    first_us: int
+    newest_us: int
+    rising: bool
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> Span:
+        times, positions = (batch.column(name).to_numpy() for name in (TS, POS))
+        rising = bool((times[1:] >= times[:-1]).all())
+        newest_us = times[-1] if rising else times.max()
+        return cls(unpack_position(int(positions[0]))[0], int(times[0]), int(newest_us), rising)
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """The outcome of decoding one `RecordSet`.
 
@@ -125,11 +147,18 @@ class Decoded:
         rejected: records that did not decode; they are not in `batch`.
         widen: of an inferred schema, the type that each of these paths needs to hold its numbers; the records with
             such numbers are among the rejected ones. Empty but for the one moment when a field changes its kind.
+        span: known where several read the same rows; see `times`.
     """
 
     batch: pa.RecordBatch
     rejected: Sequence[Rejected] = field(default=())
     widen: Mapping[str, pa.DataType] = field(default_factory=dict)
+    span: Span | None = None
+
+    @property
+    def times(self) -> Span | None:
+        """How the rows stand in event time; None when there are none."""
+        return self.span if self.span is not None else Span.of(self.batch) if self.batch.num_rows else None
 
 
 def no_rows(schema: pa.Schema) -> pa.Table:

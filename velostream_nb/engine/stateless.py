@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
-from velostream_nb.core.records import OP, POS, TS, Decoded, no_rows, unpack_position
-from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, is_sorted, split_late
+from velostream_nb.core.records import OP, POS, TS, Decoded, Span, no_rows
+from velostream_nb.engine.delta import WM, Account, Delta, concat, int64s, split_late
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, project_shown, project_sql
 from velostream_nb.engine.shortcut import Shortcut
@@ -45,8 +45,9 @@ class Source(Operator):
         on_time: list[pa.Table] = []
         late: list[pa.Table] = []
         for decoded in batches:
-            if decoded.batch.num_rows:
-                rows, behind = self._judge(self._table(decoded.batch))
+            span = decoded.times
+            if span is not None:
+                rows, behind = self._judge(self._table(decoded.batch), span)
                 on_time.append(rows)
                 late += [behind] if behind is not None else []
         self._idle = set(idle)
@@ -77,18 +78,15 @@ class Source(Operator):
         self.watermark_us = max(self.watermark_us, watermark_us)
         return self.watermark_us
 
-    def _judge(self, table: pa.Table) -> tuple[pa.Table, pa.Table | None]:
+    def _judge(self, table: pa.Table, span: Span) -> tuple[pa.Table, pa.Table | None]:
         """Split off late rows, by the running watermark of the batch's one partition: no batching changes it."""
-        partition = unpack_position(int(int64s(table, POS)[0]))[0]
-        ts = int64s(table, TS)
-        before = self.newest_us.get(partition, WATERMARK_MIN_US)
+        before = self.newest_us.get(span.partition, WATERMARK_MIN_US)
         behind = before if before == WATERMARK_MIN_US else before - self.node.delay_us
-        if is_sorted(ts):
-            self.newest_us[partition] = max(before, int(ts[-1]))
-            if ts[0] >= max(behind, self.watermark_us):  # nor can what comes after it be late
-                return table, None
+        self.newest_us[span.partition] = max(before, span.newest_us)
+        if span.rising and span.first_us >= max(behind, self.watermark_us):  # nor can what comes after it be late
+            return table, None
+        ts = int64s(table, TS)
         newest = np.maximum.accumulate(ts)
-        self.newest_us[partition] = max(before, int(newest[-1]))
         running = np.empty_like(ts)
         running[0], running[1:] = before, np.maximum(newest[:-1], before)
         own = np.where(running == WATERMARK_MIN_US, WATERMARK_MIN_US, running - self.node.delay_us)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from velostream_nb.brokers.contract import Reader
 from velostream_nb.codecs.contract import Codec
 from velostream_nb.core.model import WATERMARK_MIN_US
-from velostream_nb.core.records import TS, Decoded, RecordSet
+from velostream_nb.core.records import Decoded, RecordSet
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.jobs.crew import Cost
 from velostream_nb.jobs.read_ahead import AheadReader
@@ -173,7 +171,7 @@ def _decoded(
     for schema in _distinct(wish.schema for wish in wanted.values()):
         columns = {job: wish.columns for job, wish in wanted.items() if wish.schema == schema}
         mine = decode_for(codec, runs, schema, columns)
-        fronts = [front for d in next(iter(mine.values()), []) if (front := _newest_us(d)) is not None]
+        fronts = [times.newest_us for d in next(iter(mine.values()), []) if (times := d.times) is not None]
         newest_us = max(fronts, default=newest_us)
         decoded |= mine
     return decoded, newest_us
@@ -211,11 +209,6 @@ def groups(feeds: Iterable[Feed]) -> list[list[Feed]]:
                 apart.append(other)
         found = [*apart, (jobs, members)]
     return [members for _, members in found]
-
-
-def _newest_us(decoded: Decoded) -> int | None:
-    column = decoded.batch.column(TS)
-    return int(np.max(column.to_numpy())) if len(column) else None
 
 
 def _distinct(schemas: Iterable[StreamSchema]) -> list[StreamSchema]:

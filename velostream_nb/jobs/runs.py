@@ -69,10 +69,13 @@ def decode_for(
     out: dict[str, list[Decoded]] = {job: [] for job in wanted}
     for records in sets:
         decoded = decode(records, schema, union)
+        span = decoded.times
         faults = {r.path.split(".")[0].split("[")[0] for r in decoded.rejected} - {"", schema.time_column}
         for job, columns in visible.items():
-            own = decoded if faults <= set(columns) else decode(records, schema, _in_order(set(columns), schema))
-            out[job].append(Decoded(own.batch.select([*columns, *hidden]), own.rejected, own.widen))
+            same = not faults or faults <= set(columns)
+            own = decoded if same else decode(records, schema, _in_order(set(columns), schema))
+            rows = own.batch.select([*columns, *hidden])
+            out[job].append(Decoded(rows, own.rejected, own.widen, span if same else own.times))
     return out
 
 
