@@ -23,6 +23,8 @@ BUSY_LOAD = 0.5
 
 def run(plan: Plan, sections: Sequence[str]) -> Report:
     """Measure these sections, one after another."""
+    # packages are compiled once, when they are installed; where Python may not keep that, each process would do it anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     settings = plan.as_settings()
     report = Report(conditions.now(), settings, conditions.versions())
     for name in sections:

@@ -31,7 +31,7 @@ class Plan:
     scale: float = 1.0
     runs: int = 3
     batch_rows: int = 50_000
-    cores_scale: float = 4.0
+    cores_scale: float = 8.0
     rates: tuple[int, ...] = (10_000, 100_000)
     latency_s: int = 20
     warm_up_s: int = 5
@@ -90,7 +90,7 @@ def minutes(plan: Plan, sections: tuple[str, ...]) -> float:
     seconds = {
         "files": plan.runs * (10 + 32 * plan.scale + turn_s),
         "arrow": plan.runs * (14 + 40 * plan.scale),
-        "cores": plan.runs * (4 + 22 * plan.cores_scale),
+        "cores": plan.runs * (4 + 8 * plan.cores_scale),
         "latency": 2 * len(plan.rates) * plan.runs * (12 + plan.latency_s + plan.warm_up_s),
         "memory": plan.runs * sum(1.5 + rows / 450_000 for rows in plan.memory_rows),
         "many_jobs": plan.runs * (14 + 9 * plan.scale + 0.4e-6 * plan.jobs * plan.many_rows),
