@@ -138,7 +138,8 @@ def top_n(context: Context, depth: int) -> Relation:
     usable = {c: k for c, k in source.columns.items() if k != "other"}
     by = draw.pick([c for c in usable if c not in (source.unique, source.time)] or list(usable))
     on = draw.pick([c for c, k in usable.items() if k in (INT, TIME, TEXT) and c != by] or list(usable))
-    order = f"{on} {draw.pick(['DESC', 'ASC'])} NULLS {draw.pick(['LAST', 'FIRST'])}, {source.unique}"
+    way = draw.pick(["DESC", "ASC"])
+    order = f"{on} {way} NULLS {draw.pick(['LAST', 'FIRST'])}, {source.unique}"
     rank = draw.pick(["ROW_NUMBER", "RANK", "DENSE_RANK"])
     if rank != "ROW_NUMBER":
         order = order.rsplit(",", 1)[0]
@@ -151,7 +152,8 @@ def top_n(context: Context, depth: int) -> Relation:
         source.columns,
         unique=source.unique,
         changes=True,
-        prefix=source.prefix,
+        # the first ones by event time are rows that time has passed, not changes of what was said
+        prefix=source.prefix and (on, way) != (source.time, "ASC"),
         tags=source.tags,
     ).tagged("Top-N")
 
