@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from velostream_nb.codecs.times import MAX_TIME_MS, MIN_TIME_MS
 from velostream_nb.codecs.values import converter
 from velostream_nb.codecs.verdicts import Convert, Misfit
-from velostream_nb.core.types import TIMESTAMP, enum_values, normal_type
+from velostream_nb.core.types import TIMESTAMP, enum_values
 
 REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, UnicodeError)
 """What Arrow raises for values that do not fit a type."""
@@ -242,8 +242,3 @@ def _time_cast(source: pa.DataType, target: pa.DataType) -> Cast | None:
         options = pc.CastOptions(pa.timestamp("us"), allow_time_truncate=True)
         return lambda array: array.view(naive).cast(options=options).view(target)
     return None
-
-
-def normal_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema with the types that are used inside (`core.types.normal_type`)."""
-    return pa.schema([field.with_type(normal_type(field.type)) for field in schema])

@@ -51,11 +51,6 @@ class Arguments:
             self._names |= named
             self.types |= dict(zip(rest, (f.type for f in self._computed), strict=True))
 
-    @property
-    def is_certain(self) -> bool:
-        """Can every row be computed?"""
-        return self._statement is None
-
     def over(self, rows: pa.Table) -> pa.Table:
         """The rows with what only DuckDB can compute beside them; EvaluationError when it cannot."""
         if self._statement is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -12,7 +10,7 @@ from velostream_nb.core.errors import JobFailedError
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.finals import Final
 from velostream_nb.engine.frames import Values, Wide, whole_averages
-from velostream_nb.engine.tallies import Chosen, Tally
+from velostream_nb.engine.tallies import Chosen, LimbSum, Tally, furthest
 
 _BITS = 32
 _LOW = (1 << _BITS) - 1
@@ -21,14 +19,11 @@ _ROOM = 1 << 62
 """Limbs are carried over before one of them can get there."""
 
 
-class HugeSum(Tally):
+class HugeSum(LimbSum):
     """SUM or AVG of HUGEINT: four limbs of 32 bits, lowest first, each added up in 64 bits."""
 
     def __init__(self, *, average: bool) -> None:
-        super().__init__({"n": (np.int64, 0), **dict.fromkeys(_LIMBS, (np.int64, 0))})
-        self._average = average
-        self._most = 0
-        """No limb is further from 0."""
+        super().__init__(_LIMBS, average=average)
 
     def add(self, rows: Chosen) -> None:
         assert isinstance(rows.numbers, pa.Array)
@@ -53,17 +48,8 @@ class HugeSum(Tally):
         np.add.at(self.parts["n"], groups, other.parts["n"][places])
         self._add(groups, _carried([other.parts[name][places] for name in _LIMBS]), len(places))
 
-    def keep(self, groups: Int64s) -> None:
-        super().keep(groups)
-        self._measure()
-
-    def load(self, parts: Mapping[str, pa.ChunkedArray]) -> None:
-        super().load(parts)
-        self._measure()
-
     def _measure(self) -> None:
-        limbs = [self.parts[name] for name in _LIMBS]
-        self._most = max(max(int(limb.max(initial=0)), -int(limb.min(initial=0))) for limb in limbs)
+        self._most = max(furthest(self.parts[name]) for name in _LIMBS)
 
     def final(self, groups: Int64s) -> Final:
         count = self.parts["n"][groups]

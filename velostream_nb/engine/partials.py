@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from velostream_nb.core.errors import BindError
-from velostream_nb.core.records import TS
 from velostream_nb.engine.delta import WM
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, shown
@@ -126,8 +125,3 @@ def bytes_held(duck: Duck, tables: Sequence[str]) -> int:
             sample = duck.arrow(f"SELECT * FROM {table} LIMIT {_SAMPLE_ROWS}")
             total += sample.nbytes * rows // sample.num_rows
     return total
-
-
-def hidden_columns(schema: pa.Schema) -> list[str]:
-    """Event time and positions among the columns."""
-    return [n for n in schema.names if n == TS or n.startswith("__pos")]

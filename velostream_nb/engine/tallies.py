@@ -7,7 +7,7 @@ same however the rows are split into batches; sums of integers are exact, as Duc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -107,7 +107,7 @@ class Tally(ABC):
         return sum(part.itemsize for part in self.parts.values())
 
 
-def _furthest(numbers: Int64s) -> int:
+def furthest(numbers: Int64s) -> int:
     """How far from 0 the furthest number is; 0 when there is none."""
     return max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
 
@@ -133,14 +133,37 @@ class Count(Tally):
         return Values(self.parts["n"][groups])
 
 
-class WholeSum(Tally):
+class LimbSum(Tally):
+    """SUM or AVG of whole numbers in several parts, some of which are carried over before they become too large.
+
+    Args:
+        limbs: names of the parts of a sum; 'n' counts.
+    """
+
+    def __init__(self, limbs: Sequence[str], *, average: bool) -> None:
+        super().__init__({"n": (np.int64, 0), **dict.fromkeys(limbs, (np.int64, 0))})
+        self._average = average
+        self._most = 0
+        """No part that is carried over is further from 0."""
+
+    @abstractmethod
+    def _measure(self) -> None:
+        """Find out anew how large parts are."""
+
+    def keep(self, groups: Int64s) -> None:
+        super().keep(groups)
+        self._measure()
+
+    def load(self, parts: Mapping[str, pa.ChunkedArray]) -> None:
+        super().load(parts)
+        self._measure()
+
+
+class WholeSum(LimbSum):
     """SUM or AVG of integers: ``high * 2^32 + low``."""
 
     def __init__(self, *, average: bool) -> None:
-        super().__init__({"n": (np.int64, 0), "high": (np.int64, 0), "low": (np.int64, 0)})
-        self._average = average
-        self._most = 0
-        """No low part is further from 0."""
+        super().__init__(("high", "low"), average=average)
         self._is_carried = False
         """A high part may be other than 0."""
 
@@ -151,7 +174,7 @@ class WholeSum(Tally):
         np.add.at(self.parts["n"], rows.groups, rows.once)
         numbers = rows.numbers.astype(np.int64, copy=False)
         heaviest = 1 if rows.weights is None else max(1, int(np.abs(rows.weights).max()))
-        most = _furthest(numbers) * heaviest * len(numbers)
+        most = furthest(numbers) * heaviest * len(numbers)
         if 2 * most < _ROOM:
             self._add_low(rows.groups, numbers if rows.weights is None else numbers * rows.weights, most)
             return
@@ -170,16 +193,8 @@ class WholeSum(Tally):
         self._most += most
         np.add.at(self.parts["low"], groups, numbers)
 
-    def keep(self, groups: Int64s) -> None:
-        super().keep(groups)
-        self._measure()
-
-    def load(self, parts: Mapping[str, pa.ChunkedArray]) -> None:
-        super().load(parts)
-        self._measure()
-
     def _measure(self) -> None:
-        self._most = _furthest(self.parts["low"])
+        self._most = furthest(self.parts["low"])
         self._is_carried = bool(self.parts["high"].any())
 
     def join(self, groups: Int64s, other: Tally, places: Int64s) -> None:

@@ -15,7 +15,6 @@ OUTER = "velo_outer"
 """Mark (in `Expr.meta`) of a column that belongs to the query around."""
 
 JOIN_HINT = "write it as a join with a WITH part"
-_SIDED = ("LEFT", "RIGHT", "FULL")
 
 
 class Refuse(Protocol):
