@@ -103,12 +103,14 @@ def group(context: Context, depth: int) -> Relation:
     tail = " GROUP BY " + ", ".join(keys)
     if draw.chance(25):
         tail += f" HAVING COUNT(*) {draw.pick(['>', '<='])} {draw.pick(['1', '2'])}"
+    timely = source.time in keys
     return Relation(
         f"SELECT {items} FROM {context.source(source)}{tail}",
         f"SELECT {items} FROM ({source.oracle}){tail}",
         {**{k: usable[k] for k in keys}, **{name: kind for _, kind, name in made}},
-        changes=True,
-        prefix=source.prefix and source.time not in keys,
+        # by event time a group ends with it: its row comes then, and never changes
+        changes=not timely,
+        prefix=source.prefix and not timely,
         tags=source.tags,
     ).tagged("GROUP BY without a window")
 
@@ -146,14 +148,15 @@ def top_n(context: Context, depth: int) -> Relation:
     partition = "" if draw.chance(15) else f"PARTITION BY {by} "
     tail = f" QUALIFY {rank}() OVER ({partition}ORDER BY {order}) <= {draw.pick(['1', '2', '3'])}"
     items = ", ".join(source.columns)
+    timely = (on, way) == (source.time, "ASC")
     return Relation(
         f"SELECT {items} FROM {context.source(source)}{tail}",
         f"SELECT {items} FROM ({source.oracle}){tail}",
         source.columns,
         unique=source.unique,
-        changes=True,
         # the first ones by event time are rows that time has passed, not changes of what was said
-        prefix=source.prefix and (on, way) != (source.time, "ASC"),
+        changes=not timely,
+        prefix=source.prefix and not timely,
         tags=source.tags,
     ).tagged("Top-N")
 
@@ -191,8 +194,7 @@ def distinct(context: Context, depth: int) -> Relation:
         f"SELECT DISTINCT {items} FROM {context.source(source)}",
         f"SELECT DISTINCT {items} FROM ({source.oracle})",
         {c: source.columns[c] for c in columns},
-        changes=True,
-        # by event time a group ends with it: its row comes then, and never changes
+        changes=source.time not in columns,
         prefix=source.prefix and source.time not in columns,
         tags=source.tags,
     ).tagged("DISTINCT")
