@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from velostream_nb.core.types import HUGEINT
 from velostream_nb.engine.conditions import Check
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.prefilter import Prefilter
+from velostream_nb.engine.reading import OutOfReachError
 from velostream_nb.sql.conditions import condition_of
 
 NAN, INF = float("nan"), float("inf")
@@ -20,6 +22,7 @@ W = [0, 20, -1, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**
 I = [0, 1, -1, 20, 2**53 + 1, -(2**63), 2**63 - 1, None]  # noqa: E741
 S = ["", "BUY", "buy", "SELL", "BUY ", "Ä", None]
 COUNT = 280
+FURTHEST = {"x": 1e308, "i": 2**63 - 1, "w": 10**30, "j": 32_767, "s": None, "d": 9_999_999, "u": 2**64 - 1, "b": None}
 TABLE = pa.table(
     {
         "x": pa.array([*itertools.islice(itertools.cycle(X), COUNT)], pa.float64()),
@@ -32,6 +35,11 @@ TABLE = pa.table(
         "b": pa.array([(True, False, None)[n % 3] for n in range(COUNT)], pa.bool_()),
     }
 )
+
+NEAR = TABLE.set_column(1, "i", pa.array([None if n % 4 == 0 else n * 10**9 for n in range(COUNT)], pa.int64()))
+NEAR = NEAR.set_column(2, "w", pa.array([None if n % 3 == 0 else 50 - n * 10**8 for n in range(COUNT)], HUGEINT))
+NEAR = NEAR.set_column(6, "u", pa.array([n % 11 for n in range(COUNT)], pa.uint64()))
+FAR = pa.table({name: [FURTHEST[name]] for name in NEAR.column_names}, NEAR.schema)
 
 EXACT = [
     '"x" > 1',
@@ -84,18 +92,30 @@ LEFT_TO_DUCKDB = [
 ]
 
 
-def in_duckdb(where: str) -> list[bool]:
+TRIED = {
+    '"d" > 3': False,
+    '0.7 * "d" < 30e0 * "j"': False,
+    '"u" >= 3 * "j"': True,
+    '"i" + "j" > 1': True,
+    'COALESCE("w", 0) > "j" / 2': True,
+    'GREATEST("i", 1) * 1.5 >= LEAST("d", 2)': True,
+    '"j" * 0.5 > 1 OR "i" - "w" > 0': True,
+}
+"""Conditions, and whether some rows are out of reach."""
+
+
+def in_duckdb(where: str, rows: pa.Table = TABLE) -> list[bool]:
     duck = Duck()
     feed = duck.feed(TABLE.schema)
-    feed.rows = TABLE
+    feed.rows = rows
     found = duck.evaluate(f"SELECT ({where}) IS TRUE AS passes FROM {feed.name}")
     duck.close()
     return found.column("passes").to_pylist()
 
 
-def check_of(where: str) -> Check | None:
+def check_of(where: str, *, tried: bool = False) -> Check | None:
     where = sqlglot.parse_one(where, dialect="duckdb").sql(dialect="duckdb")
-    return Check.of(condition_of(where, {name: name for name in TABLE.column_names}), TABLE.schema)
+    return Check.of(condition_of(where, {name: name for name in TABLE.column_names}), TABLE.schema, tried=tried)
 
 
 @pytest.mark.parametrize("where", EXACT)
@@ -109,6 +129,20 @@ def test_the_same_rows_as_in_duckdb(where):
     pieces = pa.concat_tables([TABLE.slice(0, 3), TABLE.slice(3, 90), TABLE.slice(93)])
     assert check.passes(pieces).tolist() == expected
     assert check.passes(TABLE.slice(0, 0)).tolist() == []
+
+
+@pytest.mark.parametrize(("where", "bounded"), TRIED.items())
+def test_more_is_known_to_who_can_leave_a_batch_to_duckdb(where, bounded):
+    assert check_of(where) is None
+    check = check_of(where, tried=True)
+    assert check is not None
+    assert check.exact
+    assert check.tried
+    with pytest.raises(OutOfReachError) if bounded else nullcontext():
+        check.passes(pa.concat_tables([NEAR, FAR]))
+    expected = in_duckdb(where, NEAR)
+    assert check.passes(NEAR).tolist() == expected
+    assert 0 < sum(expected) < len(NEAR)
 
 
 @pytest.mark.parametrize("where", IN_PART)

@@ -73,6 +73,15 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
     return Values(data, _valid(array))
 
 
+def wide_of(column: pa.ChunkedArray | pa.Array) -> Wide:
+    """The numbers of a column of HUGEINT."""
+    array = whole(column)
+    if not len(array):
+        return Wide.of(np.empty(0, dtype=np.int64))
+    words = np.frombuffer(array.buffers()[1], dtype=np.int64)[2 * array.offset : 2 * (array.offset + len(array))]
+    return Wide(words[1::2], words[::2].view(np.uint64), _valid(array))
+
+
 def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
     if not array.null_count:
         return None
@@ -81,11 +90,11 @@ def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
 
 
 def array_of(values: Values, dtype: pa.DataType) -> pa.Array:
-    """The inverse of `values_of`; the numbers must not change any more."""
-    known = number_type(dtype)
-    assert known is not None, dtype
+    """The inverse of `values_of`, for any DECIMAL besides; the numbers must not change any more."""
     if pa.types.is_decimal128(dtype):
         return Wide.of(values.numbers.astype(np.int64, copy=False), values.valid).array(dtype)
+    known = number_type(dtype)
+    assert known is not None, dtype
     data = np.ascontiguousarray(values.numbers, dtype=known)
     return pa.Array.from_buffers(dtype, len(data), [bitmap(values.valid), pa.py_buffer(data)])
 

@@ -6,13 +6,14 @@ batches need none: plain comparisons say in numpy that no row passes. DuckDB has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from velostream_nb.engine.conditions import Check
-from velostream_nb.sql.conditions import Every, condition_of
+from velostream_nb.engine.plain import Plain
+from velostream_nb.engine.reading import OutOfReachError, Reading
+from velostream_nb.sql.conditions import Every, condition_of, words_of
 from velostream_nb.sql.plan import Project
 
 _FEW = 4
@@ -22,18 +23,24 @@ _USELESS = 16
 
 
 class Prefilter:
-    """The conditions of Projects, one above another, over the rows below them."""
+    """The conditions of Projects, one above another, over the rows below them.
 
-    def __init__(self, check: Check) -> None:
+    Attributes:
+        words: texts that they compare with.
+    """
+
+    def __init__(self, check: Check, words: Sequence[str] = ()) -> None:
         self._check = check
         self._rest = 0
+        self.words = tuple(words)
 
     @classmethod
-    def of(cls, projects: Sequence[Project], schema: pa.Schema) -> Prefilter | None:
+    def of(cls, projects: Sequence[Project], schema: pa.Schema, *, tried: bool = False) -> Prefilter | None:
         """None when their conditions say nothing that can be told beforehand.
 
         Args:
             schema: of the rows; the first Project reads them.
+            tried: see `Check.of`.
         """
         names = {name: name for name in schema.names}
         found = []
@@ -46,29 +53,52 @@ class Prefilter:
             names = {name: plain[sql] for sql, name in project.items if sql in plain}
         if not found:
             return None
-        check = Check.of(Every(tuple(found)), schema)
-        return None if check is None else cls(check)
+        every = Every(tuple(found))
+        check = Check.of(every, schema, tried=tried)
+        return None if check is None else cls(check, words_of(every))
 
     @property
     def exact(self) -> bool:
         """Do the very rows pass that pass in DuckDB?"""
         return self._check.exact
 
-    def chosen(self, rows: pa.Table) -> pa.Table:
-        """The rows that pass, as far as can be told; some that do not, unless it is `exact`."""
-        passes = self._check.passes(rows)
-        return rows if passes.all() else rows.filter(pa.array(passes)) if passes.any() else rows.slice(0, 0)
+    @property
+    def tried(self) -> bool:
+        """Must it be tried beside DuckDB?"""
+        return self._check.tried
+
+    @property
+    def reach(self) -> Mapping[str, int]:
+        """How far from 0 the values of a column may be, where that matters."""
+        return self._check.reach
+
+    def chosen(self, rows: Reading, plain: Plain) -> Reading:
+        """The rows that pass, as far as can be told; some that do not, unless it is `exact`.
+
+        Args:
+            plain: what reads them: columns that it does not need may be missing.
+        """
+        passes = self._check.test(rows)
+        places = passes.nonzero()[0]
+        return rows if len(places) == len(passes) else rows.chosen(places, plain.kept, plain.computed)
+
+    def those(self, rows: pa.Table) -> pa.Table:
+        """The same of a table, with all its columns."""
+        return rows.take(pa.array(self._check.passes(rows).nonzero()[0]))
 
     def passing(self, rows: pa.Table) -> pa.Table:
         """The rows that may pass, in their order; all of them when there would be little to gain."""
         if self._rest:
             self._rest -= 1
             return rows
-        passes = self._check.passes(rows)
-        count = int(np.count_nonzero(passes))
+        try:
+            places = self._check.passes(rows).nonzero()[0]
+        except OutOfReachError:
+            return rows
+        count = len(places)
         if not count:
             return rows.slice(0, 0)
         if count * _FEW > rows.num_rows:
             self._rest = _USELESS if rows.num_rows > _USELESS else 0
             return rows
-        return rows.filter(pa.array(passes))
+        return rows.take(pa.array(places))

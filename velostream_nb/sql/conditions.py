@@ -63,6 +63,22 @@ class Some:
 Condition = Formula | Compared | IsNull | Every | Some
 
 
+def columns_of(condition: Condition) -> tuple[str, ...]:
+    """The columns that a condition reads, as far as it is known."""
+    if isinstance(condition, Formula):
+        return tuple(value.column for value in condition.values())
+    if isinstance(condition, Compared | IsNull):
+        return (condition.column,)
+    return tuple(dict.fromkeys(name for part in condition.parts if part is not None for name in columns_of(part)))
+
+
+def words_of(condition: Condition) -> tuple[str, ...]:
+    """The texts that a condition compares with."""
+    if isinstance(condition, Every | Some):
+        return tuple(word for part in condition.parts if part is not None for word in words_of(part))
+    return (condition.literal,) if isinstance(condition, Compared) and isinstance(condition.literal, str) else ()
+
+
 def condition_of(sql: str, names: Mapping[str, str]) -> Condition | None:
     """A bound condition; None when nothing is known of it.
 
@@ -120,7 +136,7 @@ def _compared(tree: exp.Expr, names: Mapping[str, str]) -> Condition | None:
     sign = _SIGNS.get(type(tree))
     if sign is None or not isinstance(tree, exp.Binary):
         return None
-    formula = formula_of(tree, (names, {}))
+    formula = formula_of(tree, (names, {}), strict=False)
     for one, other, read in ((tree.left, tree.right, sign), (tree.right, tree.left, _SWAPPED[sign])):
         column, literal = is_column(one, names), _literal(other)
         if column is not None and literal is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "
 _EXTREMES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _DIGITS = 15
 """A literal of so many digits is the same double however it is read."""
+_LITERAL = re.compile(r"(\d*)(?:\.(\d+))?(e[+-]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,31 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Formula:
-    """An operator and what it is applied to; a float is a literal.
+class Literal:
+    """A number as it is written.
 
     Attributes:
-        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'. In no comparison: 'coalesce', 'round' (to so many
-            digits), and 'least' and 'greatest' (of columns).
+        digits: all of them, as one whole number.
+        places: how many of them stand behind the point; None: an exponent makes a DOUBLE of it.
+        double: the number itself.
+    """
+
+    digits: int
+    places: int | None
+    double: float
+
+    def negated(self) -> Literal:
+        # only a DOUBLE has a zero below zero
+        return Literal(-self.digits, self.places, -self.double if self.digits or self.places is None else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An operator and what it is applied to.
+
+    Attributes:
+        sign: '<', '<=', '>', '>='; '+', '-', '*', '/'; 'abs', 'neg'; 'round' (to so many digits). They are NULL where
+            one of the parts is. Others are not: 'coalesce', 'least', 'greatest'.
     """
 
     sign: str
@@ -44,18 +65,21 @@ class Formula:
         return tuple(dict.fromkeys(found))
 
 
-Operand = Formula | Value | float
+Operand = Formula | Value | Literal
 Names = tuple[Mapping[str, str], Mapping[str, str]]
 
 
-def formula_of(tree: exp.Expr, names: Names) -> Formula | None:
+def formula_of(tree: exp.Expr, names: Names, *, strict: bool = True) -> Formula | None:
     """A bound comparison as a formula; None when anything else is in it.
 
     Args:
         names: of each side, own column names by output names.
+        strict: it is NULL wherever one of its columns is.
     """
     sign = _COMPARISONS.get(type(tree))
-    return None if sign is None or not isinstance(tree, exp.Binary) else _Reader(names).applied(sign, *_sides(tree))
+    if sign is None or not isinstance(tree, exp.Binary):
+        return None
+    return _Reader(names, None if strict else {}).applied(sign, *_sides(tree))
 
 
 def arithmetic_of(tree: exp.Expr, names: Mapping[str, str], aliases: Mapping[str, Operand]) -> Operand | None:
@@ -72,7 +96,7 @@ class _Reader:
     """Reads trees.
 
     Args:
-        aliases: None where NULL is nobody's argument, because comparisons with it are not true.
+        aliases: what further names stand for; None where only what is NULL with its arguments is read.
     """
 
     def __init__(self, names: Names, aliases: Mapping[str, Operand] | None = None) -> None:
@@ -89,7 +113,9 @@ class _Reader:
             return _literal(tree)
         if isinstance(tree, exp.Neg):
             inner = self.operand(tree.this)
-            return -inner if isinstance(inner, float) else None if inner is None else Formula("neg", (inner,))
+            return (
+                inner.negated() if isinstance(inner, Literal) else None if inner is None else Formula("neg", (inner,))
+            )
         if isinstance(tree, exp.Abs):
             return self.applied("abs", tree.this)
         sign = _ARITHMETIC.get(type(tree))
@@ -107,10 +133,7 @@ class _Reader:
         if isinstance(tree, exp.Round) and isinstance(tree.args.get("decimals"), exp.Literal):
             return self.applied("round", tree.this, tree.args["decimals"])
         extreme = _EXTREMES.get(type(tree))
-        if extreme is not None:
-            found = self.applied(extreme, tree.this, *tree.expressions)
-            return found if found is not None and all(isinstance(part, Value) for part in found.parts) else None
-        return None
+        return None if extreme is None else self.applied(extreme, tree.this, *tree.expressions)
 
     def applied(self, sign: str, *trees: exp.Expr) -> Formula | None:
         parts = [part for tree in trees if (part := self.operand(tree)) is not None]
@@ -121,7 +144,11 @@ def _sides(tree: exp.Binary) -> tuple[exp.Expr, exp.Expr]:
     return tree.left, tree.right
 
 
-def _literal(tree: exp.Literal) -> float | None:
-    if tree.is_string or sum(c.isdigit() for c in tree.name.lower().partition("e")[0]) > _DIGITS:
+def _literal(tree: exp.Literal) -> Literal | None:
+    written = _LITERAL.fullmatch(tree.name)
+    if tree.is_string or written is None:
         return None
-    return float(tree.name)
+    whole, fraction, exponent = written.groups(default="")
+    if not 0 < len(whole + fraction) <= _DIGITS:
+        return None
+    return Literal(int(whole + fraction), None if exponent else len(fraction), float(tree.name))
