@@ -143,3 +143,33 @@ def test_random_comparisons_are_true_for_the_same_rows(feed, seed):
             expected = duck.evaluate(f"SELECT ({sql}) IS TRUE AS z FROM {relation.name}").column("z").to_pylist()
             assert passes.tolist() == expected, sql
     assert here > 20
+
+
+@pytest.mark.parametrize(
+    ("sql", "ours"),
+    [
+        ('"h" * 0.00000000001 * 0.00000000001 / "g"', True),
+        ('"i8" * 0.00000000000001 * 0.0000001 * "x"', True),
+        ('"h" * 0.00000000000001 * 0.00000000000001 / "g"', False),
+        ('"i8" * 0.00000000000001 * 0.00000000000001 * "x"', False),
+    ],
+)
+def test_decimals_of_many_places_are_duckdbs_or_the_same(feed, sql, ours):
+    duck, relation = feed
+    sql = canonical(sql)
+    found = made_of(sql, duck, relation.name)
+    assert (found is not None) is ours
+    rng = random.Random(0)
+    for bits in (6, 12, 20, 31) if found is not None else ():
+        relation.rows = drawn(rng, bits)
+        answer = computed(*found, relation.rows)
+        assert answer is not None
+        assert same(answer, duck.evaluate(f"SELECT {sql} AS z FROM {relation.name}"))
+
+
+def test_decimals_whose_common_type_has_fewer_places_are_duckdbs(feed):
+    duck, relation = feed
+    assert duck.type_names(f'SELECT COALESCE("e", "h" * 0.7) AS z FROM {relation.name}') == {"z": "DECIMAL(38,1)"}
+    condition = condition_of('COALESCE("e", "h" * 0.7) > 1', {name: name for name in SCHEMA.names})
+    assert condition is not None
+    assert Check.of(condition, SCHEMA, tried=True) is None

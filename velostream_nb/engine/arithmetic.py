@@ -84,16 +84,24 @@ def truth(formula: Formula, schema: pa.Schema) -> Computation | None:
 
 def _widest(formula: Formula, schema: pa.Schema, fits: Callable[[Part], bool]) -> Computation | None:
     """With the columns as far from 0 as they may be."""
-    found = None
-    low, high = _BITS.start, _BITS.stop
-    while low < high:
-        bits = low if found is None else (low + high) // 2
+
+    def within(bits: int) -> Computation | None:
         builder = _Builder(schema, (1 << bits) - 1)
         part = builder.part(formula)
-        if part is not None and fits(part):
-            found, low = Computation(part.evaluate, builder.reach), bits + 1
+        return Computation(part.evaluate, builder.reach) if part is not None and fits(part) else None
+
+    low, high = _BITS.start, _BITS.stop - 1
+    found = within(high)
+    if found is not None:
+        return found
+    found = within(low)
+    while found is not None and high - low > 1:
+        middle = (low + high) // 2
+        wider = within(middle)
+        if wider is None:
+            high = middle
         else:
-            high = bits
+            found, low = wider, middle
     return found
 
 

@@ -31,6 +31,8 @@ MOST_DIGITS = 38
 """Of a DECIMAL, and of a HUGEINT that becomes one."""
 BIGINT_DIGITS = 19
 _EXACT_IN_DOUBLE = 1 << 53
+_EXACT_POWER = 22
+"""Up to this one powers of 10 are doubles: a quotient by another one depends on how it is found."""
 
 _ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "+": operator.add,
@@ -123,7 +125,7 @@ def combined(sign: str, parts: Sequence[Part]) -> Part | None:
 
 
 def chosen_first(parts: Sequence[Part]) -> Part | None:
-    """COALESCE. A literal stands for all that would follow it, for which nobody writes it: it must be the last."""
+    """COALESCE; a literal is its last part, because nothing after it would count."""
     alike = _alike(parts)
     if alike is None or _drops_places(parts) or any(part.literal is not None for part in parts[:-1]):
         return None
@@ -197,13 +199,14 @@ def _as_doubles(part: Part) -> Evaluate | None:
         return part.evaluate
     if part.doubles is not None or part.kind != "whole":
         return part.doubles
-    exact = is_within(part.span, (-_EXACT_IN_DOUBLE, _EXACT_IN_DOUBLE))
+    exact = is_within(part.span, (-_EXACT_IN_DOUBLE, _EXACT_IN_DOUBLE)) and part.places <= _EXACT_POWER
     return _divided(part.evaluate, 10**part.places) if exact else None
 
 
 def _divided(given: Evaluate, unit: int) -> Evaluate:
     """Whole numbers as doubles."""
-    return _strict(lambda numbers: numbers.astype(np.float64) if unit == 1 else numbers / unit, [given])
+    divisor = float(unit)
+    return _strict(lambda numbers: numbers.astype(np.float64) if unit == 1 else numbers / divisor, [given])
 
 
 def _scaled(part: Part, places: int) -> Part:

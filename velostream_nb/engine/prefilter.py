@@ -72,14 +72,16 @@ class Prefilter:
         """How far from 0 the values of a column may be, where that matters."""
         return self._check.reach
 
-    def chosen(self, rows: Reading, plain: Plain) -> Reading:
-        """The rows that pass, as far as can be told; some that do not, unless it is `exact`.
+    def chosen(self, rows: Reading, plain: Plain) -> Reading | None:
+        """The rows that pass, as far as can be told; some that do not, unless it is `exact`. None: no row passes.
 
         Args:
             plain: what reads them: columns that it does not need may be missing.
         """
         passes = self._check.test(rows)
         places = passes.nonzero()[0]
+        if not len(places):
+            return None
         return rows if len(places) == len(passes) else rows.chosen(places, plain.kept, plain.computed)
 
     def those(self, rows: pa.Table) -> pa.Table:

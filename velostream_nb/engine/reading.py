@@ -29,7 +29,7 @@ class Reading:
         rows: the batch.
     """
 
-    def __init__(self, rows: pa.Table) -> None:
+    def __init__(self, rows: pa.Table | pa.RecordBatch) -> None:
         self.rows = rows
         self._numbers: dict[str, Found] = {}
         self._doubles: dict[str, Found] = {}
@@ -92,13 +92,19 @@ class Reading:
             computed: columns that are needed as numbers.
         """
         taken = [*kept, *(n for n in computed if not (n in kept or n in self._numbers or n in self._wholes))]
-        found = Reading(self.rows.select(taken).take(pa.array(places)))
+        found = Reading(_taken(self.rows.select(taken), places))
         for mine, own in ((self._numbers, found._numbers), (self._doubles, found._doubles)):
             for name, (numbers, valid) in mine.items():
                 own[name] = numbers[places], None if valid is None else valid[places]
         for name, (wholes, valid, low, high) in self._wholes.items():
             found._wholes[name] = wholes[places], None if valid is None else valid[places], low, high
         return found
+
+
+def _taken(rows: pa.Table | pa.RecordBatch, places: Int64s) -> pa.Table | pa.RecordBatch:
+    batches = rows.to_batches() if isinstance(rows, pa.Table) else [rows]
+    # of one piece it takes two thirds of the time
+    return (batches[0] if len(batches) == 1 else rows).take(pa.array(places))
 
 
 def nearest(reaches: Iterable[Mapping[str, int]]) -> dict[str, int]:

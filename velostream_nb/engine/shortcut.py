@@ -54,11 +54,10 @@ class Shortcut:
         return (rows, False) if rows.num_rows else (self._nothing, True)
 
     def _computed(self, plain: Plain, rows: pa.Table) -> pa.Table:
-        reading = Reading(rows)
         with np.errstate(all="ignore"):
-            if self._prefilter is not None:
-                reading = self._prefilter.chosen(reading, plain)
-            return plain.rows(reading) if reading.rows.num_rows else self._nothing
+            reading = Reading(rows)
+            chosen = reading if self._prefilter is None else self._prefilter.chosen(reading, plain)
+            return self._nothing if chosen is None else plain.rows(chosen)
 
     def _is_true(self, given: pa.Schema, statement: Statement) -> bool:
         """Is what comes out what this very DuckDB gives?

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from velostream_nb.sql.conditions import Condition, condition_in
-from velostream_nb.sql.formulas import Operand, arithmetic_of
+from velostream_nb.sql.formulas import Operand, Value, arithmetic_of
 from velostream_nb.sql.scope import text
 
 
@@ -36,9 +36,13 @@ def expressions_of(items: Sequence[tuple[str, str]], columns: Sequence[str]) -> 
         columns: of the rows it reads.
     """
     names = {name: name for name in columns}
+    plain = {f'"{name}"': name for name in columns if '"' not in name}
     found: dict[str, Expression] = {}
     aliases: dict[str, Operand] = {}
     for sql, name in items:
+        if sql in plain:  # most are columns, and to read SQL takes its time
+            found[name] = aliases[name] = Value(0, plain[sql])
+            continue
         tree: exp.Expr = exp.maybe_parse(sql, dialect="duckdb")
         if text(tree) != sql:  # what was read is not surely what was written
             return None
