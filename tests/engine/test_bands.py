@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from velostream_nb.engine.bands import Run, Scale, candidates, gathered, joined, moved, neighbours, run_of_few
+from velostream_nb.engine.bands import Run, Scale, candidates, gathered, joined, moved, neighbours, run_of
 
 FAR_APART = [-(2**62), -1, 0, 5, 2**61, 2**62]
 
@@ -86,7 +86,7 @@ def test_times_move_as_far_as_they_go():
 def test_few_rows_become_a_run_as_all_others_do(most):
     rng = np.random.default_rng(most)
     codes, times = rng.integers(-1, most, 200), rng.integers(0, 9, 200)
-    made = run_of_few(codes, times, most)
+    made = run_of(codes, times, most)
     assert made.rows.tolist() == np.lexsort((times, codes)).tolist()
     assert (made.codes == codes[made.rows]).all()
     assert (made.times == times[made.rows]).all()

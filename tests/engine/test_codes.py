@@ -15,6 +15,7 @@ import pytest
 
 from velostream_nb.core.memo import Memo
 from velostream_nb.engine import codes
+from velostream_nb.engine.words import Words
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +70,35 @@ def test_other_rows_are_other_keys():
     words = [pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array(names)) for names in (["p", "q"], ["p", "p"])]
     sizes = [len(codes.parted(pa.table({"k": array}), ("k",)).starts) for array in words]
     assert sizes == [2, 1]
+
+
+def test_nested_values_that_begin_elsewhere_in_one_buffer_are_other_keys():
+    items = pa.array([1, 1, 1, 1, 2, 3])
+    sizes = []
+    for start in (0, 3):
+        given = pa.table({"k": pa.StructArray.from_arrays([items.slice(start, 3)], names=["x"])})
+        sizes.append(len(codes.parted(given, ("k",)).starts))
+    assert sizes == [1, 3]
+
+
+def test_texts_are_spelled_once_and_never_written():
+    array = pa.array(["a", "b" * 20, None] * 5)
+    one, other = (Words([pa.string()]).of([column]) for column in (array, pa.chunked_array([array])))
+    assert [a is b for a, b in zip(one, other, strict=True)] == [True] * len(one)
+    with pytest.raises(ValueError, match="read-only"):
+        one[0][0] = 1
+    again = Words([pa.string()]).of([pa.array(array.to_pylist())])
+    assert again[0] is not one[0]
+    assert again[0].tolist() == one[0].tolist()
+
+
+def test_long_texts_have_numbers_of_their_own_in_each_job():
+    first, second = Words([pa.string()]), Words([pa.string()])
+    first.of([pa.array(["x" * 40])])
+    array = pa.array(["y" * 40, "short", None])
+    ours, theirs = (words.of([array])[0].tolist() for words in (first, second))
+    assert ours[0] == theirs[0] + 1
+    assert ours[1:] == theirs[1:]
 
 
 def test_what_is_shared_cannot_be_written():

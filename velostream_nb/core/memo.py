@@ -25,7 +25,8 @@ class Memo(Generic[Value]):
         self._most_rows = rows
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, tuple[Value, object, int]] = OrderedDict()
-        self._computing: dict[Hashable, threading.Event] = {}
+        # what is being computed, with the event for those who wait: the first of them makes it
+        self._computing: dict[Hashable, threading.Event | None] = {}
         self._rows = 0
 
     def of(self, key: Hashable, compute: Callable[[], Value], held: object, rows: int) -> Value:
@@ -43,29 +44,30 @@ class Memo(Generic[Value]):
                 if found is not None:
                     self._known.move_to_end(key)
                     return found[0]
-                others = self._computing.get(key)
-                if others is None:
-                    done = self._computing[key] = threading.Event()
+                if key not in self._computing:
+                    self._computing[key] = None
                     break
+                others = self._computing[key] = self._computing[key] or threading.Event()
             others.wait()
+        kept: tuple[Value, object, int] | None = None
         try:
             value = compute()
-            self._put(key, value, held, rows)
+            kept = (value, held, rows) if rows <= self._most_rows else None
             return value
         finally:
-            with self._lock:
-                del self._computing[key]
-            done.set()
+            self._done(key, kept)
 
-    def _put(self, key: Hashable, value: Value, held: object, rows: int) -> None:
-        if rows > self._most_rows:
-            return
+    def _done(self, key: Hashable, kept: tuple[Value, object, int] | None) -> None:
         with self._lock:
-            self._known[key] = (value, held, rows)
-            self._rows += rows
-            while self._rows > self._most_rows or len(self._known) > self._entries:
-                _, (_, _, gone) = self._known.popitem(last=False)
-                self._rows -= gone
+            waited_for = self._computing.pop(key)
+            if kept is not None:
+                self._known[key] = kept
+                self._rows += kept[2]
+                while self._rows > self._most_rows or len(self._known) > self._entries:
+                    _, (_, _, gone) = self._known.popitem(last=False)
+                    self._rows -= gone
+        if waited_for is not None:
+            waited_for.set()
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:

@@ -15,13 +15,12 @@ from velostream_nb.engine.added import Added
 from velostream_nb.engine.arrays import folds
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
+from velostream_nb.engine.key_numbering import KeyNumbering, can_number
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.result_types import result_types
 from velostream_nb.engine.run import Run
 from velostream_nb.engine.running_text import describe_running
-from velostream_nb.engine.slots import Slots
 from velostream_nb.engine.totals import Carrying
-from velostream_nb.engine.words import can_number
 from velostream_nb.sql import plan
 
 
@@ -70,7 +69,7 @@ class Accumulated(Added):
         self._partition = [upstream.schema.field(name) for name in node.partition]
         self._results = {field.name: field.type for field in added}
         self._carried = {call.name: Carrying(call, upstream.schema) for call in node.calls}
-        self._slots = Slots(self._partition)
+        self._slots = KeyNumbering(self._partition)
 
     def step(self, inputs: list[Delta]) -> Delta:
         (delta,) = inputs
@@ -80,7 +79,7 @@ class Accumulated(Added):
         ts = int64s(rows, TS)
         strict = self.node.strict and delta.watermark_us < WATERMARK_MAX_US
         ready = ts < delta.watermark_us if strict else None
-        run = Run(self._slots.parts(rows), ts)
+        run = Run(self._slots.parts(self._keys(rows), rows.num_rows), ts)
         made = {}
         columns = []
         for name, carried in self._carried.items():
@@ -96,12 +95,15 @@ class Accumulated(Added):
             carried.keep(made[name], slots, last)
         return Delta(out, delta.watermark_us)
 
+    def _keys(self, rows: pa.Table) -> list[pa.ChunkedArray]:
+        return [rows.column(field.name) for field in self._partition]
+
     def describe(self) -> str:
         return describe_running(self.node, "their last values")
 
     def tables(self) -> dict[str, pa.Table]:
         count = len(self._slots)
-        keys = self._slots.columns(np.arange(count))
+        keys = self._slots.arrays(np.arange(count))
         every = [(f"{name}_{part}", n) for name, c in self._carried.items() for part, n in c.parts.items()]
         # copied: what is carried changes in place
         parts = [(name, pa.array(numbers[:count].copy())) for name, numbers in every]
@@ -110,9 +112,8 @@ class Accumulated(Added):
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self.held, carried = tables["held"], tables["carried"]
-        self._slots = Slots(self._partition)
-        if carried.num_rows:
-            self._slots.of(carried)
+        self._slots = KeyNumbering(self._partition)
+        self._slots.number(self._keys(carried), carried.num_rows)
         for name, call in self._carried.items():
             call.parts = {part: carried.column(f"{name}_{part}").to_numpy().copy() for part in call.parts}
 

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from velostream_nb.engine.arrays import ranges
-from velostream_nb.engine.codes import Parted
 from velostream_nb.engine.delta import Int64s
 
 Pairs = tuple[Int64s, Int64s]
@@ -227,24 +226,10 @@ def joined(pairs: list[Pairs]) -> Pairs:
 # -- order ------------------------------------------------------------------------------------------------------------
 
 
-def run_of_few(codes: Int64s, times: Int64s, most: int) -> Run:
+def run_of(codes: Int64s, times: Int64s, most: int) -> Run:
     """Rows with the codes of each, which are at most so great; equal ones as they came."""
     order = np.argsort(codes.astype(np.int16) if most < 1 << 15 else codes, kind="stable")
     return _by_time(Run(order, codes[order], times[order]))
-
-
-def run_of(parts: Parted, codes: Int64s, times: Int64s) -> Run:
-    """The rows of a batch, equal ones as they came.
-
-    Args:
-        codes: of every partition of the batch; several partitions may have a negative one.
-        times: of every row.
-    """
-    by = np.argsort(codes, kind="stable")
-    order, sizes = parts.order, parts.sizes
-    if (by[1:] < by[:-1]).any():
-        order = order[ranges(parts.starts[by], sizes[by])]
-    return _by_time(Run(order, np.repeat(codes[by], sizes[by]), times[order]))
 
 
 def _by_time(run: Run) -> Run:

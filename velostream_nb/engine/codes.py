@@ -1,12 +1,7 @@
-"""Rows by partition: numbers for keys, and the order that puts equal keys together.
-
-Jobs that partition one batch by the same columns would each number and sort the same keys. What has been computed is
-remembered by the memory that the columns stand in, so that operators share it without knowing of each other.
-"""
+"""Rows by partition: numbers for keys of any type, and the order that puts equal keys together."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.identity import combined, identity
-from velostream_nb.core.memo import Memo
+from velostream_nb.engine.shared import Shared, frozen
+from velostream_nb.engine.shared import forget as forget
 
 Int64s = npt.NDArray[np.int64]
 
@@ -27,14 +23,14 @@ class Parted:
     """
 
     def __init__(self, codes: Int64s) -> None:
-        self.codes = _frozen(codes)
+        self.codes = frozen(codes)
 
     @cached_property
     def order(self) -> Int64s:
         """The rows partition by partition, each in the order given."""
         if not self.codes.any():  # one partition at most
-            return _frozen(np.arange(len(self.codes)))
-        return _frozen(np.argsort(self._narrow, kind="stable"))
+            return frozen(np.arange(len(self.codes)))
+        return frozen(np.argsort(self._narrow, kind="stable"))
 
     @cached_property
     def starts(self) -> Int64s:
@@ -42,14 +38,14 @@ class Parted:
         ordered = self._narrow[self.order]
         first = np.ones(len(ordered), dtype=np.bool_)
         np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-        return _frozen(np.flatnonzero(first))
+        return frozen(np.flatnonzero(first))
 
     @cached_property
     def sizes(self) -> Int64s:
         """Rows in each partition."""
         stops = np.empty_like(self.starts)
         stops[:-1], stops[-1:] = self.starts[1:], len(self.codes)
-        return _frozen(stops - self.starts)
+        return frozen(stops - self.starts)
 
     @cached_property
     def _narrow(self) -> npt.NDArray[np.integer]:
@@ -61,27 +57,15 @@ def parted(table: pa.Table, columns: tuple[str, ...]) -> Parted:
     if not columns:
         return Parted(np.zeros(table.num_rows, dtype=np.int64))
     arrays = [table.column(name) for name in columns]
-    place = tuple(_place(array) for array in arrays)
-
-    def computed() -> Parted:
-        codes, _ = combined((_numbered(array) for array in arrays), table.num_rows)
-        return Parted(codes)
-
-    return _PARTED.of(place, computed, arrays, table.num_rows)
-
-
-def forget() -> None:
-    """Let go of all that is remembered, and of the batches that it was computed from."""
-    _PARTED.clear()
-    _NUMBERED.clear()
+    return _PARTED.of(arrays, lambda: Parted(combined(map(_numbered, arrays), table.num_rows)[0]))
 
 
 def _numbered(array: pa.ChunkedArray) -> tuple[Int64s, int]:
     def computed() -> tuple[Int64s, int]:
         codes, most = identity(array)
-        return _frozen(codes), most
+        return frozen(codes), most
 
-    return _NUMBERED.of(_place(array), computed, array, len(array))
+    return _NUMBERED.of([array], computed)
 
 
 def narrow(codes: Int64s) -> npt.NDArray[np.integer]:
@@ -92,22 +76,5 @@ def narrow(codes: Int64s) -> npt.NDArray[np.integer]:
     return codes.astype(np.uint8 if most < 1 << 8 else np.uint16)
 
 
-def _place(array: pa.ChunkedArray) -> tuple[Hashable, ...]:
-    """Where a column stands in memory: as long as somebody holds it, nothing else is there."""
-    parts: list[Hashable] = [array.type]
-    for chunk in array.chunks:
-        buffers = tuple(0 if buffer is None else buffer.address for buffer in chunk.buffers())
-        if isinstance(chunk, pa.DictionaryArray):
-            buffers += tuple(0 if buffer is None else buffer.address for buffer in chunk.dictionary.buffers())
-        parts.append((buffers, chunk.offset, len(chunk)))
-    return tuple(parts)
-
-
-_PARTED: Memo[Parted] = Memo(entries=32, rows=1 << 20)
-_NUMBERED: Memo[tuple[Int64s, int]] = Memo(entries=32, rows=1 << 20)
-"""Some 20 MB at most, both together."""
-
-
-def _frozen(numbers: Int64s) -> Int64s:
-    numbers.flags.writeable = False
-    return numbers
+_PARTED: Shared[Parted] = Shared()
+_NUMBERED: Shared[tuple[Int64s, int]] = Shared()

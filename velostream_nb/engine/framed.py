@@ -24,9 +24,9 @@ from velostream_nb.engine.extended import Extended
 from velostream_nb.engine.frame_bounds import Bounds
 from velostream_nb.engine.frames import Mask, Numbers, Values, Wide
 from velostream_nb.engine.history import History, Passing
+from velostream_nb.engine.key_numbering import can_number
 from velostream_nb.engine.node import Operator
 from velostream_nb.engine.over_text import describe_over, results_of
-from velostream_nb.engine.words import can_number
 from velostream_nb.sql import plan
 
 

@@ -18,8 +18,8 @@ from velostream_nb.core.records import TS
 from velostream_nb.engine.arrays import ranges
 from velostream_nb.engine.codes import Int64s, parted
 from velostream_nb.engine.extended import Extended
+from velostream_nb.engine.key_numbering import KeyNumbering, Parts
 from velostream_nb.engine.pools import Numbers, Others, pool_of
-from velostream_nb.engine.slots import Parts, Slots
 
 SLOT = "__slot"
 """Column of saved rows: the number of the partition."""
@@ -49,7 +49,7 @@ class History:
 
     def clear(self) -> None:
         """Keep nothing."""
-        self.slots = Slots(self._partition)
+        self.slots = KeyNumbering(self._partition)
         self._pools: dict[str, Numbers | Others] = {name: pool_of(dtype) for name, dtype in self.columns.items()}
         # of the slots: the first place and the one behind the last, of what is theirs and of what is kept
         self._begin = np.zeros(0, dtype=np.int64)
@@ -65,7 +65,7 @@ class History:
 
         What is kept stays so until `keep` says otherwise.
         """
-        parts = self.slots.parts(rows)
+        parts = self._parts(rows)
         self._know(len(self.slots))
         end = self._end.take(parts.slots)
         if np.count_nonzero(end + parts.sizes > self._limit.take(parts.slots)):
@@ -104,6 +104,9 @@ class History:
             self.slots.keep(alive)
             self._begin, self._limit = self._begin[alive], self._limit[alive]
             self._start, self._end = self._start[alive], self._end[alive]
+
+    def _parts(self, rows: pa.Table) -> Parts:
+        return self.slots.parts([rows.column(field.name) for field in self._partition], rows.num_rows)
 
     # -- places -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +169,7 @@ class History:
         slots = np.repeat(np.arange(len(self._end)), self._end - self._start)
         places = self._live()
         columns = [pool.array(places) for pool in self._pools.values()]
-        return pa.Table.from_arrays([pa.array(slots), *self.slots.columns(slots), *columns], schema=self.schema)
+        return pa.Table.from_arrays([pa.array(slots), *self.slots.arrays(slots), *columns], schema=self.schema)
 
     @property
     def schema(self) -> pa.Schema:
@@ -179,7 +182,7 @@ class History:
         self.clear()
         if not table.num_rows:
             return
-        parts = self.slots.parts(table)
+        parts = self._parts(table)
         self._know(len(self.slots))
         self._compact(parts)
         seen = Extended(parts, parts.slots, self._start.take(parts.slots), self._end.take(parts.slots), self._pools)

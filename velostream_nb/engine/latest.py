@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, WEIGHT, no_rows
-from velostream_nb.engine.bands import by_position, later, run_of
+from velostream_nb.engine.bands import by_position, later
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.join_keys import Numbers
@@ -60,7 +60,7 @@ class Latest(Operator):
     def _taken(self, new: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Keep what is newest now: (the rows that are replaced, those that come)."""
         before = self._rows.num_rows
-        run = run_of(*self._keys.partitions(new, self.node.keys), int64s(new, TS))
+        run = self._keys.run(new, self.node.keys, int64s(new, TS))
         run = by_position(run, [partial(int64s, new, name) for name in self._order[1:]])
         last = np.flatnonzero(np.append(run.codes[1:] != run.codes[:-1], True))
         rows, codes = run.rows[last], run.codes[last]

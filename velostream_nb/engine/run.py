@@ -10,7 +10,7 @@ import numpy.typing as npt
 from velostream_nb.engine.arrays import Scalar, ranges, scattered
 from velostream_nb.engine.codes import Int64s
 from velostream_nb.engine.frames import Mask
-from velostream_nb.engine.slots import Parts
+from velostream_nb.engine.key_numbering import Parts
 
 _ALIKE = (8, 64, 512)
 """Partitions of up to so many rows are taken along together; those of more, one by one."""

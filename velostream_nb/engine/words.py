@@ -12,15 +12,19 @@ key has one spelling, whatever batch it stands in:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.engine.arrays import number_type, values_of, whole
-from velostream_nb.engine.codes import Int64s
+from velostream_nb.engine.frames import Mask
+from velostream_nb.engine.shared import Column, Shared, frozen
 
 Word = npt.NDArray[np.uint64]
+Text: TypeAlias = "tuple[list[Word | None], Mask | None]"
+"""(the words of texts, read-only; which of them are too long to be told by these, None: none is)."""
 
 _TEXT_WORDS = 4
 _FIRST_BYTES = 7
@@ -28,16 +32,20 @@ _MOST_BYTES = _FIRST_BYTES + 8 * (_TEXT_WORDS - 1)
 _LENGTH_AT = np.uint64(8 * _FIRST_BYTES)
 _LONG = np.uint64(254 << 56)
 _NULL = np.uint64(255 << 56)
-_LOW_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)
 
 
-def can_number(dtype: pa.DataType) -> bool:
-    """Are values of this type, as words, equal exactly where they are in DuckDB?"""
-    types = pa.types
-    return types.is_boolean(dtype) or types.is_decimal128(dtype) or _is_text(dtype) or number_type(dtype) is not None
+def _masks(before: int, count: int) -> Word:
+    """By a text's length, the bytes of a word of `count` that are its own, where so many bytes stand before them."""
+    own = [min(max(length - before, 0), count) for length in range(_MOST_BYTES + 1)]
+    return np.array([(1 << 8 * size) - 1 for size in own], dtype=np.uint64)
 
 
-def _is_text(dtype: pa.DataType) -> bool:
+_FIRST_MASKS = _masks(0, _FIRST_BYTES)
+_MASKS = {before: _masks(before, 8) for before in range(_FIRST_BYTES, _MOST_BYTES, 8)}
+
+
+def is_text(dtype: pa.DataType) -> bool:
+    """Is it spelled byte by byte?"""
     types = pa.types
     return bool(types.is_string(dtype) or types.is_large_string(dtype) or types.is_binary(dtype))
 
@@ -46,7 +54,7 @@ class Words:
     """The spelling of keys.
 
     Args:
-        types: of the key's columns; `can_number` holds for each.
+        types: of the key's columns; a text, a boolean, a DECIMAL, or one that `number_type` knows.
 
     Attributes:
         count: words of a key, at most.
@@ -54,22 +62,22 @@ class Words:
     """
 
     def __init__(self, types: Sequence[pa.DataType]) -> None:
-        self._types = tuple(types)
+        self._are_texts = [is_text(dtype) for dtype in types]
         self._long: dict[bytes, int] = {}
         self.implied: list[bool] = []
-        for dtype in self._types:
-            if _is_text(dtype):
+        for dtype, text in zip(types, self._are_texts, strict=True):
+            if text:
                 self.implied += [False] + [True] * (_TEXT_WORDS - 1)
             else:
                 self.implied += [False] * (_words_of(dtype) + 1)  # the last one says which are NULL
         self.count = len(self.implied)
 
-    def of(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> list[Word | None]:
-        """A word of every kind, an item a row (there is one at least); None where it is 0 for all rows."""
+    def of(self, columns: Sequence[Column]) -> list[Word | None]:
+        """A word of every kind, an item a row (there is one at least); None where it is 0 for all rows. Read-only."""
         found: list[Word | None] = []
-        for column, dtype in zip(columns, self._types, strict=True):
+        for column, text in zip(columns, self._are_texts, strict=True):
             array = whole(column)
-            if _is_text(dtype):
+            if text:
                 found += self._text(array)
             elif array.null_count:
                 absent = array.is_null().to_numpy(zero_copy_only=False)
@@ -80,47 +88,59 @@ class Words:
         return found
 
     def _text(self, array: pa.Array) -> list[Word | None]:
-        validity, ends, data = array.buffers()
-        rows = len(array)
-        wide = pa.types.is_large_string(array.type)
-        size = 8 if wide else 4
-        at: Int64s = np.frombuffer(ends, np.int64 if wide else np.int32, rows + 1, array.offset * size)
-        lengths = (at[1:] - at[:-1]).astype(np.int64, copy=False)
-        longest = int(lengths.max())
-        start, stop = int(at[0]), int(at[-1])
-        # words are read at any byte, and perhaps beyond the last one: what is no byte of the text is masked
-        padded = np.empty(stop - start + _MOST_BYTES + 1, dtype=np.uint8)
-        if stop > start:
-            padded[: stop - start] = np.frombuffer(data, np.uint8, stop - start, start)
-        any_word = np.ndarray((len(padded) - 7,), "V8", padded, 0, (1,))
-        starts = at[:-1] - start if start else at[:-1]
-        short = lengths if longest <= _FIRST_BYTES else np.minimum(lengths, _FIRST_BYTES)
-        first = any_word.take(starts).view(np.uint64) & _LOW_BYTES.take(short)
-        first |= lengths.view(np.uint64) << _LENGTH_AT
-        found: list[Word | None] = [first]
-        for before in range(_FIRST_BYTES, _MOST_BYTES, 8):
-            if longest > before:
-                left = np.clip(lengths - before, 0, 8)
-                # a text that is shorter may end where there is no such byte
-                places = np.where(left > 0, starts + before, 0)
-                found.append(any_word.take(places).view(np.uint64) & _LOW_BYTES.take(left))
-            else:
-                found.append(None)
-        if longest > _MOST_BYTES:
-            self._number_long(array, lengths > _MOST_BYTES, found)
-        if validity is not None and array.null_count:
-            _blank(found, array.is_null().to_numpy(zero_copy_only=False), _NULL)
-        return found
-
-    def _number_long(self, array: pa.Array, long: npt.NDArray[np.bool_], found: list[Word | None]) -> None:
-        """Write the numbers of texts that are too long for words of their own."""
+        words, long = _TEXTS.of([array], lambda: _spelled(array))
+        if long is None:
+            return words
+        # the numbers of longer ones are our own
         values = array.filter(pa.array(long)).cast(pa.large_binary()).to_pylist()
         known = self._long
-        numbers = [known.setdefault(value, len(known)) if value is not None else 0 for value in values]
-        _blank(found, long, np.array(numbers, dtype=np.uint64) | _LONG)
+        numbers = [known.setdefault(value, len(known)) for value in values]
+        words = [None if word is None else word.copy() for word in words]
+        _blank(words, long, np.array(numbers, dtype=np.uint64) | _LONG)
+        return words
 
 
-def _blank(found: list[Word | None], rows: npt.NDArray[np.bool_], first: np.uint64 | Word) -> None:
+_TEXTS: Shared[Text] = Shared()
+
+
+def _spelled(array: pa.Array) -> Text:
+    """The words of texts."""
+    _, ends, data = array.buffers()
+    offsets = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    at = np.frombuffer(ends, offsets, len(array) + 1, array.offset * np.dtype(offsets).itemsize).astype(np.int64)
+    lengths = at[1:] - at[:-1]
+    start, stop, longest = int(at[0]), int(at[-1]), int(lengths.max())
+    # words are read at any byte, and beyond the last one: what is no byte of the text is masked
+    padded = np.empty(stop - start + _MOST_BYTES + 1, dtype=np.uint8)
+    if stop > start:
+        padded[: stop - start] = np.frombuffer(data, np.uint8, stop - start, start)
+    any_word = np.ndarray((len(padded) - 7,), "V8", padded, 0, (1,))
+    starts = at[:-1]
+    starts -= start
+    short = lengths if longest <= _MOST_BYTES else np.minimum(lengths, _MOST_BYTES)
+    first = any_word.take(starts).view(np.uint64)
+    first &= _FIRST_MASKS.take(short)
+    first |= lengths.view(np.uint64) << _LENGTH_AT
+    found: list[Word | None] = [first]
+    for before, masks in _MASKS.items():
+        word = None
+        if longest > before:
+            word = any_word[before:].take(starts).view(np.uint64)
+            word &= masks.take(short)
+        found.append(word)
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if null is not None:
+        _blank(found, null, _NULL)
+    for word in found:
+        if word is not None:
+            frozen(word)
+    if longest <= _MOST_BYTES:
+        return found, None
+    long = lengths > _MOST_BYTES
+    return found, long if null is None else long & ~null
+
+
+def _blank(found: list[Word | None], rows: Mask, first: np.uint64 | Word) -> None:
     """Of some rows: this first word, and no other."""
     for number, word in enumerate(found):
         if word is not None:
@@ -146,5 +166,5 @@ def _numbers(array: pa.Array) -> list[Word]:
         real = numbers.astype(np.float64) + 0.0
         real[np.isnan(real)] = np.nan
         return [real.view(np.uint64)]
-    whole_numbers: Int64s = numbers.astype(np.int64, copy=False)
+    whole_numbers: npt.NDArray[np.int64] = numbers.astype(np.int64, copy=False)
     return [whole_numbers.view(np.uint64)]

@@ -1,4 +1,4 @@
-"""Keys as words and slots: numbers are equal exactly where keys are, whatever batch they stand in."""
+"""Keys as words and numbers: these are equal exactly where keys are, whatever batch they stand in."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from velostream_nb.engine.slots import Parts, Slots
-from velostream_nb.engine.words import can_number
+from velostream_nb.engine.key_numbering import KeyNumbering, Parts, can_number
 
 LONG = "x" * 400
 VALUES: dict[pa.DataType, list[Any]] = {
@@ -59,44 +58,62 @@ def some_rows(rng: random.Random, schema: pa.Schema) -> pa.Table:
 
 
 @pytest.mark.parametrize("block", range(4))
-def test_a_slot_a_key(block: int) -> None:
+def test_a_number_a_key(block: int) -> None:
     for seed in range(block * 30, block * 30 + 30):
         rng = random.Random(seed)
         types = rng.sample(list(VALUES), rng.choice([1, 1, 2, 3]))
         schema = pa.schema([pa.field(f"c{i}", dtype) for i, dtype in enumerate(types)])
-        slots, known = Slots(list(schema)), dict[tuple[Hashable, ...], int]()
+        numbering, known = KeyNumbering(list(schema)), dict[tuple[Hashable, ...], int]()
         for _ in range(6):
             rows = some_rows(rng, schema)
-            for key, slot in zip(keys_of(rows.columns), slots.of(rows).tolist(), strict=True):
-                assert known.setdefault(key, slot) == slot, f"seed {seed}: {key}"
-            assert sorted(known.values()) == list(range(len(slots))), f"seed {seed}"
-            every = np.arange(len(slots))
-            assert {key: slot for slot, key in enumerate(keys_of(slots.columns(every)))} == known, f"seed {seed}"
+            found = numbering.number(rows.columns, rows.num_rows).tolist()
+            for key, number in zip(keys_of(rows.columns), found, strict=True):
+                assert known.setdefault(key, number) == number, f"seed {seed}: {key}"
+            assert sorted(known.values()) == list(range(len(numbering))), f"seed {seed}"
+            every = np.arange(len(numbering))
+            assert {key: n for n, key in enumerate(keys_of(numbering.arrays(every)))} == known, f"seed {seed}"
             if rng.random() < 0.3:  # some are forgotten, and come back as others
-                kept = [slot for slot in every.tolist() if rng.random() < 0.5]
-                slots.keep(np.array(kept, dtype=np.int64))
+                kept = [number for number in every.tolist() if rng.random() < 0.5]
+                assert numbering.keep(np.array(kept, dtype=np.int64)).tolist() == list(range(len(kept)))
                 numbered = {old: new for new, old in enumerate(kept)}
-                known = {key: numbered[slot] for key, slot in known.items() if slot in numbered}
+                known = {key: numbered[n] for key, n in known.items() if n in numbered}
 
 
 def test_many_keys_come_at_once_and_are_found_again() -> None:
     schema = pa.schema([pa.field("k", pa.string()), pa.field("n", pa.int64())])
     rows = pa.table([[f"key {i % 7000}" for i in range(30_000)], [i % 3 for i in range(30_000)]], schema=schema)
-    slots = Slots(list(schema))
-    first = slots.of(rows)
-    assert len(slots) == len(set(keys_of(rows.columns))) == first.max() + 1
-    assert (slots.of(rows) == first).all()
-    backwards = slots.of(rows.take(pa.array(np.arange(30_000)[::-1])))
+    numbering = KeyNumbering(list(schema))
+    first = numbering.number(rows.columns, 30_000)
+    assert len(numbering) == len(set(keys_of(rows.columns))) == first.max() + 1
+    assert (numbering.number(rows.columns, 30_000) == first).all()
+    backwards = numbering.number(rows.take(pa.array(np.arange(30_000)[::-1])).columns, 30_000)
     assert (backwards[::-1] == first).all()
 
 
+def test_keys_are_numbered_as_they_come() -> None:
+    values = np.random.default_rng(5).integers(0, 3_000, 20_000)
+    numbering = KeyNumbering([pa.field("k", pa.int64())])
+    found = np.concatenate([numbering.number([pa.array(some)], len(some)) for some in np.split(values, [7, 1_000])])
+    firsts = np.sort(np.unique(values, return_index=True)[1])
+    assert found[firsts].tolist() == list(range(len(firsts)))
+    assert numbering.arrays(found)[0].to_pylist() == values.tolist()
+
+
 def test_keys_whose_places_are_the_same_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Slots, "_home", lambda self, words: np.full(max(map(_length, words)), len(self._table) - 2))
-    rows = pa.table({"k": [i % 40 for i in range(200)]})
-    slots = Slots(list(rows.schema))
-    found = slots.of(rows)
+    home = lambda self, words: np.full(max(map(_length, words)), len(self._table) - 2)  # noqa: E731
+    monkeypatch.setattr(KeyNumbering, "_home", home)
+    column = pa.array([i % 40 for i in range(200)])
+    numbering = KeyNumbering([pa.field("k", pa.int64())])
+    found = numbering.number([column], 200)
     assert found.tolist() == [i % 40 for i in range(200)]
-    assert (slots.of(rows) == found).all()
+    assert (numbering.number([column], 200) == found).all()
+
+
+def test_no_rows_have_no_numbers() -> None:
+    for fields in ([], [pa.field("k", pa.string())]):
+        numbering = KeyNumbering(fields)
+        assert numbering.number([pa.nulls(0, field.type) for field in fields], 0).tolist() == []
+        assert len(numbering) == 0
 
 
 def _length(word: np.ndarray[Any, Any] | None) -> int:
