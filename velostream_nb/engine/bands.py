@@ -135,21 +135,21 @@ def neighbours(folded: Int64s, reach: int, differing: Sequence[Mark]) -> Iterato
         if not alive:
             return
         if alive * _SPARSE < count and count > PAIRS_AT_ONCE:
-            yield from _crowded(folded, reach, np.flatnonzero(near), distance, differing)
+            yield from _crowded(folded, reach, near.nonzero()[0], distance, differing)
             return
         for values in differing:
             near &= values[distance:] != values[:-distance]
-        first = np.flatnonzero(near)
+        first = near.nonzero()[0]
         if len(first):
             yield first, first + distance
 
 
 def _crowded(folded: Int64s, reach: int, first: Int64s, distance: int, differing: Sequence[Mark]) -> Iterator[Pairs]:
     """The same for the rows `first`, which have more neighbours than most, from a distance on."""
-    sizes = np.searchsorted(folded, folded[first] + reach, side="right") - first - distance
+    sizes = folded.searchsorted(folded[first] + reach, side="right") - first - distance
     for one, other in expanded(first, first + distance, sizes):
         for values in differing:
-            apart = np.flatnonzero(values[one] != values[other])
+            apart = (values[one] != values[other]).nonzero()[0]
             one, other = one[apart], other[apart]
         yield one, other
 
@@ -170,11 +170,11 @@ def candidates(probe: Run, target: Int64s, scale: Scale, low_us: int, high_us: i
 
 def expanded(probe: Int64s, first: Int64s, sizes: Int64s) -> Iterator[Pairs]:
     """Each of `probe` with ``first, first + 1, …``, so many as `sizes` says."""
-    ends = np.cumsum(sizes)
+    ends = sizes.cumsum()
     total = int(ends[-1]) if len(ends) else 0
     if total <= PAIRS_AT_ONCE:
         if total:
-            yield np.repeat(probe, sizes), np.arange(total) + np.repeat(first - ends + sizes, sizes)
+            yield probe.repeat(sizes), np.arange(total) + (first - ends + sizes).repeat(sizes)
         return
     start = 0
     cuts = np.searchsorted(ends, np.arange(PAIRS_AT_ONCE, total, PAIRS_AT_ONCE), side="right")
@@ -228,14 +228,15 @@ def joined(pairs: list[Pairs]) -> Pairs:
 
 def run_of(codes: Int64s, times: Int64s, most: int) -> Run:
     """Rows with the codes of each, which are at most so great; equal ones as they came."""
-    order = np.argsort(codes.astype(np.int16) if most < 1 << 15 else codes, kind="stable")
+    order = (codes.astype(np.int16) if most < 1 << 15 else codes).argsort(kind="stable")
     return _by_time(Run(order, codes[order], times[order]))
 
 
 def _by_time(run: Run) -> Run:
     """The rows of each code, which stand together, by time."""
     back = run.times[1:] < run.times[:-1]
-    return run.sorted() if (back & (run.codes[1:] == run.codes[:-1])).any() else run
+    back &= run.codes[1:] == run.codes[:-1]
+    return run.sorted() if np.count_nonzero(back) else run
 
 
 def by_position(run: Run, positions: Sequence[Callable[[], Int64s]]) -> Run:
@@ -244,7 +245,7 @@ def by_position(run: Run, positions: Sequence[Callable[[], Int64s]]) -> Run:
     Args:
         positions: they give each position column, of all the rows that numbers of rows refer to; called only if needed.
     """
-    ties = np.flatnonzero((run.times[1:] == run.times[:-1]) & (run.codes[1:] == run.codes[:-1]))
+    ties = ((run.times[1:] == run.times[:-1]) & (run.codes[1:] == run.codes[:-1])).nonzero()[0]
     if not len(ties):
         return run
     columns = [position() for position in positions]

@@ -85,18 +85,19 @@ class Index:
         self._reserve(int(keys[-1]) + 1)
         before = self._size[keys]
         left = self._room[keys] - before
-        if (left < sizes).any():
+        if np.count_nonzero(left < sizes):
             short = left < _SOON * sizes
             self._move(keys[short], sizes[short])
             before = self._size[keys]
         ends = self._start[keys] + before
-        places = np.arange(len(run)) + np.repeat(ends - firsts, sizes)
+        places = np.arange(len(run)) + (ends - firsts).repeat(sizes)
         self.rows[places], self.times[places] = run.rows, run.times
         self._size[keys] = before + sizes
         self._count += len(run)
         behind = self._behind(run, firsts, keys, ends - 1, before)
-        self.latest_us = max(self.latest_us, int(run.times[firsts + sizes - 1].max()))
-        self._last_us[keys] = np.maximum(run.times[firsts + sizes - 1], self._last_us[keys])
+        last_us = run.times[firsts + sizes - 1]
+        self.latest_us = max(self.latest_us, int(last_us.max()))
+        self._last_us[keys] = np.maximum(last_us, self._last_us[keys])
         if len(behind):
             self._sort(behind)
 
@@ -111,7 +112,7 @@ class Index:
         self._count -= int((self._size[keys] - sizes).sum())
         ahead = np.where(sizes > 0, np.minimum(_AHEAD * more, _FAR_AHEAD), 0)
         room = np.maximum(2 * (sizes + more) + ahead, _LEAST_ROOM)
-        ends = self._end + np.cumsum(room)
+        ends = self._end + room.cumsum()
         fresh = ends - room
         places, targets = ranges(starts, sizes), ranges(fresh, sizes)
         self._end = int(ends[-1])
@@ -134,7 +135,7 @@ class Index:
         first_us, last_us = run.times[firsts], self.times[lasts]
         behind = (first_us < last_us) & (before > 0)
         if self._positions is not None:
-            ties = np.flatnonzero((first_us == last_us) & (before > 0))
+            ties = ((first_us == last_us) & (before > 0)).nonzero()[0]
             if len(ties):
                 columns = self._positions(np.concatenate((run.rows[firsts[ties]], self.rows[lasts[ties]])))
                 first = np.arange(len(ties))
@@ -232,7 +233,7 @@ def _firsts(codes: Int64s) -> Int64s:
     begins: npt.NDArray[np.bool_] = np.empty(len(codes), dtype=np.bool_)
     begins[:1] = True
     np.not_equal(codes[1:], codes[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
+    return begins.nonzero()[0]
 
 
 def _sizes(firsts: Int64s, count: int) -> Int64s:

@@ -254,5 +254,5 @@ def _different(one: Int64s, other: Int64s, left: tuple[Mark, ...], right: Any) -
 
 def _those(fits: npt.NDArray[np.bool_], one: Int64s, other: Int64s) -> Pairs:
     """The pairs that fit."""
-    places = np.flatnonzero(fits)
+    places = fits.nonzero()[0]
     return one[places], other[places]
