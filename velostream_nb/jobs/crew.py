@@ -19,36 +19,46 @@ GUESS_US = 0.5
 GAIN = 0.95
 """Work is shared where it takes less than this part of what it takes alone."""
 MOST_PAUSE = 64
-"""After at most so many turns one way, the other is tried once."""
+"""After at most so many turns alone, sharing is tried again."""
+_CALM = 16
+"""Work that is better shared is tried alone so many times less often: a try costs as much as sharing saves."""
 _RECENT = 0.25
 """How much the newest turn counts in what is known of those before."""
 
 
-@dataclass(slots=True)
 class Cost:
-    """How long something takes when one thread does all the work.
+    """What something takes of a processor: waiting for other threads is no part of it.
 
-    Attributes:
-        us: the last time, in microseconds; None before the first.
-        rows: what it was about then.
+    Kept for each size of it (rows between two powers of 2), because much of it is the same for any number of rows.
     """
 
-    us: float | None = None
-    rows: int = 1
+    __slots__ = ("_us",)
+
+    def __init__(self) -> None:
+        self._us: dict[int, float] = {}
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self._us)
 
     def expected_us(self, rows: int) -> float:
-        """For so many rows: in proportion for more; not for far fewer, because much of it is the same for any.
+        """For so many rows: as the last times with about as many; else in proportion to the nearest size.
 
         Before the first time it is a guess.
         """
-        if (us := self.us) is None:
+        known, size = self._us, rows.bit_length()
+        if size in known:
+            return known[size]
+        if not known:
             return GUESS_US * rows
-        return us * rows / self.rows if rows > self.rows else us * max(0.5, rows / self.rows)
+        nearest = min(known, key=lambda other: abs(other - size))
+        return known[nearest] * max(0.5, 2.0 ** (size - nearest))
 
-    def note(self, us: float, rows: int, *, alone: bool) -> None:
-        """Learn from one time; from one beside other work only that it takes no longer than this."""
-        if alone or self.us is None or us < self.expected_us(rows):
-            self.us, self.rows = us, max(1, rows)
+    def note(self, us: float, rows: int) -> None:
+        """Learn from one time."""
+        size = rows.bit_length()
+        known = self._us.get(size, us)
+        self._us[size] = known + _RECENT * (us - known)
 
 
 @dataclass(slots=True)
@@ -73,18 +83,14 @@ class Task:
     def expected_us(self) -> float:
         return self.cost.expected_us(self.rows)
 
-    def do(self, *, alone: bool = True) -> None:
-        """Run the action, and learn how long it takes.
-
-        Args:
-            alone: no other task runs meanwhile.
-        """
-        began_ns = time.perf_counter_ns()
+    def do(self) -> None:
+        """Run the action, and learn what it takes."""
+        began_ns = time.thread_time_ns()
         try:
             self.action()
         except Exception as error:  # noqa: BLE001 (whoever gave the task looks at its error; a thread must not end)
             self.error = error
-        self.cost.note((time.perf_counter_ns() - began_ns) / 1_000, self.rows, alone=alone)
+        self.cost.note((time.thread_time_ns() - began_ns) / 1_000, self.rows)
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ class Sharing:
     alone, where fifty thousand take half.
 
     Attributes:
-        part: how long shared turns take, as a part of what they take alone; None before the first.
+        part: how long shared turns take, as a part of what they take of a processor alone; None before the first.
     """
 
     part: float | None = None
@@ -108,7 +114,7 @@ class Sharing:
         if self.part is None:
             return True
         better = self.part < GAIN
-        if self._turns < (MOST_PAUSE if better else self._pause):
+        if self._turns < (MOST_PAUSE * _CALM if better else self._pause):
             return better
         self._turns = 0
         return not better
@@ -148,7 +154,7 @@ class Crew:
         alone_us = self._may_save_us(tasks)
         sharing = self._known.setdefault(int(alone_us).bit_length(), Sharing())
         if alone_us and sharing.next():
-            known = all(task.cost.us is not None for task in tasks)
+            known = all(task.cost.is_known for task in tasks)
             began_ns = time.perf_counter_ns()
             self._share(tasks)
             if known:
@@ -174,7 +180,7 @@ class Crew:
         try:
             for task in ordered:
                 if task.at_home:
-                    task.do(alone=False)
+                    task.do()
             _drain(pending)
         finally:  # interrupted, too: nobody may be at work on what its owner then takes apart
             pending.clear()
@@ -212,4 +218,4 @@ def _drain(pending: deque[Task]) -> None:
             task = pending.popleft()
         except IndexError:
             return
-        task.do(alone=False)
+        task.do()
