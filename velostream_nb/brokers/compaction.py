@@ -13,6 +13,7 @@ from velostream_nb.brokers.payload import concat_payloads, joinable, payload_byt
 from velostream_nb.brokers.segment import Segment, join_keys
 from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import OP, Lines
+from velostream_nb.core.vectors import flags_in, integers_in, vector
 
 Mask = npt.NDArray[np.bool_]
 
@@ -52,7 +53,7 @@ def _newest(segments: Sequence[Segment], forget: int, *, keyed: bool) -> Mask | 
         return last
     if any(segment.keys is None or segment.keys.null_count for segment in segments):
         return None
-    codes = np.asarray(pa.concat_arrays([s.keys for s in segments]).dictionary_encode().indices.to_numpy())
+    codes = integers_in(pa.concat_arrays([s.keys for s in segments]).dictionary_encode().indices)
     last = np.zeros(rows, dtype=np.bool_)
     last[rows - 1 - np.unique(codes[::-1], return_index=True)[1]] = True
     at = 0
@@ -70,7 +71,7 @@ def _deletes(segment: Segment) -> Mask:
         gone = pc.is_null(payload)
     else:
         return np.zeros(segment.rows, dtype=np.bool_)
-    return np.asarray(gone.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return flags_in(gone)
 
 
 def _standing(segments: Sequence[Segment]) -> Mask | None:
@@ -97,9 +98,9 @@ def _picked(segment: Segment, mask: Mask) -> Segment:
     payload = segment.payload
     assert not isinstance(payload, Lines), "lines have no keys, so they are never compacted"
     rows = int(mask.sum())
-    picked = payload.filter(pa.array(mask))
+    picked = payload.filter(vector(mask))
     offsets, positions = segment.offsets(0, segment.rows)[mask], segment.positions()[mask]
-    keys = None if segment.keys is None else segment.keys.filter(pa.array(mask))
+    keys = None if segment.keys is None else segment.keys.filter(vector(mask))
     times = segment.times(0, segment.rows)[mask]
     size = payload_bytes(picked)
     return Segment(int(offsets[0]), int(positions[0]), rows, size, picked, keys, times, (offsets, positions))

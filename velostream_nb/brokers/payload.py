@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from velostream_nb.core.errors import BrokerError
 from velostream_nb.core.records import Lines, Payload
+from velostream_nb.core.vectors import integers_in, vector
 
 NEWLINE = 0x0A
 
@@ -84,7 +85,7 @@ def as_values(lines: Lines) -> pa.BinaryArray:
 
 def take_payload(payload: Payload, indices: npt.NDArray[np.int64]) -> Payload:
     """The records at `indices`, in that order; lines become values."""
-    return (as_values(payload) if isinstance(payload, Lines) else payload).take(pa.array(indices))
+    return (as_values(payload) if isinstance(payload, Lines) else payload).take(vector(indices))
 
 
 def joinable(left: Payload, right: Payload) -> bool:
@@ -114,5 +115,4 @@ def partition_of(keys: pa.BinaryArray, partitions: int) -> npt.NDArray[np.int64]
     """
     encoded = keys.dictionary_encode()
     of_key = np.array([zlib.crc32(key) % partitions for key in encoded.dictionary.to_pylist()], np.int64)
-    indices: npt.NDArray[np.int32] = encoded.indices.fill_null(len(of_key)).to_numpy()
-    return np.append(of_key, 0)[indices]
+    return np.append(of_key, 0)[integers_in(encoded.indices.fill_null(len(of_key)))]

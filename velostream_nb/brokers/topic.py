@@ -20,6 +20,7 @@ from velostream_nb.core.errors import BrokerError
 from velostream_nb.core.model import TopicInfo
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import column_types
+from velostream_nb.core.vectors import vector
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
 
@@ -111,7 +112,7 @@ def by_partition(output: Output, partition: int | None, partitions: int) -> list
         return [(partition or 0, output)]
     of_row = partition_of(output.keys, partitions)
     order = np.argsort(of_row, kind="stable")
-    payload, keys = take_payload(output.payload, order), output.keys.take(pa.array(order))
+    payload, keys = take_payload(output.payload, order), output.keys.take(vector(order))
     times = None if output.timestamps_ms is None else output.timestamps_ms[order]
     pieces, start = [], 0
     for number, rows in enumerate(np.bincount(of_row, minlength=partitions).tolist()):

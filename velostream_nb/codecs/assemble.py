@@ -19,6 +19,7 @@ from velostream_nb.core.memo import Memo
 from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, pack_position
 from velostream_nb.core.schema import StreamSchema
 from velostream_nb.core.types import declared_type, normal_type, sql_type
+from velostream_nb.core.vectors import integers_in, valid_in, vector
 
 MAX_RAW_BYTES = 64 * 1024
 """How much of a rejected record is kept."""
@@ -88,7 +89,7 @@ def assemble(
     schema = target.schema
     for name in target.required:
         if arrays[name].null_count:
-            for row in np.flatnonzero(arrays[name].is_null().to_numpy(zero_copy_only=False)).tolist():
+            for row in np.flatnonzero(~valid_in(arrays[name])).tolist():
                 bad.setdefault(row if rows is None else int(rows[row]), Misfit(f"{name} is missing", name))
     times, bad_times = _event_times(records, schema, arrays, rows)
     for row, verdict in bad_times.items():
@@ -103,7 +104,7 @@ def assemble(
     if bad:
         good = np.ones(records.rows, np.bool_)
         good[list(bad)] = False
-        batch = batch.filter(pa.array(good if rows is None else good[rows]))
+        batch = batch.filter(vector(good if rows is None else good[rows]))
     widen: dict[str, pa.DataType] = {}
     for verdict in bad.values() if schema.inferred else ():
         if isinstance(verdict, TooNarrow):
@@ -148,7 +149,7 @@ def _event_times(
         raise SchemaError(
             f"event time {name!r} is {sql_type(column.type)}", hint="declare it TIMESTAMP, or BIGINT for epoch ms"
         )
-    times_ms = _without_nulls(column.cast(pa.int64(), safe=False)).to_numpy()
+    times_ms = integers_in(_without_nulls(column.cast(pa.int64(), safe=False)))
     outside = np.flatnonzero((times_ms < MIN_TIME_MS) | (times_ms > MAX_TIME_MS))
     verdicts = {row: out_of_range(int(times_ms[row]), "epoch milliseconds", name) for row in outside.tolist()}
     return of_numpy(np.clip(times_ms, MIN_TIME_MS, MAX_TIME_MS) * 1_000, pa.int64()), verdicts

@@ -19,6 +19,7 @@ from velostream_nb.codecs.times import MAX_TIME_MS, MIN_TIME_MS
 from velostream_nb.codecs.values import converter
 from velostream_nb.codecs.verdicts import Convert, Misfit
 from velostream_nb.core.types import TIMESTAMP, enum_values
+from velostream_nb.core.vectors import integers_in
 
 REFUSALS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, UnicodeError)
 """What Arrow raises for values that do not fit a type."""
@@ -113,7 +114,7 @@ def of_numpy(values: npt.NDArray[Any], dtype: pa.DataType) -> pa.Array:
 def times_from_ms(numbers: pa.Array, dtype: pa.DataType = TIMESTAMP) -> pa.Array:
     """Epoch milliseconds (int64) as timestamps in µs; ArrowInvalid when one is not within the years 1 to 9999."""
     if len(numbers) and not numbers.null_count:  # numpy is done before Arrow has begun
-        times_ms = numbers.to_numpy()
+        times_ms = integers_in(numbers)
         if times_ms.min() < MIN_TIME_MS or times_ms.max() > MAX_TIME_MS:
             raise pa.ArrowInvalid("out of range for epoch milliseconds")
         return of_numpy(times_ms * 1_000, dtype)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from velostream_nb.codecs.json_template import QUOTE, Bools, Bytes, Int64s, Template, mark_bytes
 from velostream_nb.core.records import Lines
+from velostream_nb.core.vectors import valid_in
 
 _NEWLINE = 0x0A
 _BACKSLASH = 0x5C
@@ -39,7 +40,7 @@ class Block:
             self.text = whole[bounds[0] : bounds[-1]]
             self._bounds = (bounds - bounds[0]).astype(np.int64)
             if payload.null_count:
-                self._tombstones = np.flatnonzero(payload.is_null().to_numpy(zero_copy_only=False))
+                self._tombstones = np.flatnonzero(~valid_in(payload))
 
     @cached_property
     def quotes(self) -> Bools:

@@ -18,6 +18,7 @@ from velostream_nb.codecs.times import to_epoch_us
 from velostream_nb.core.intervals import iso_interval
 from velostream_nb.core.records import HIDDEN
 from velostream_nb.core.types import normal_type
+from velostream_nb.core.vectors import numbers_in
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
@@ -112,7 +113,7 @@ _FEW: dict[int, Callable[[pa.Array], list[str]]] = {
 
 def _values(column: pa.Array) -> list[Any]:
     plainly: list[Any]
-    plainly = column.to_pylist() if column.null_count else column.to_numpy().tolist()
+    plainly = column.to_pylist() if column.null_count else numbers_in(column).tolist()
     return plainly
 
 

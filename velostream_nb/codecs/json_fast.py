@@ -19,6 +19,7 @@ from velostream_nb.codecs.json_match import Match, match_all, match_some
 from velostream_nb.codecs.json_template import NULL, Bools, Int64s, Template, learn
 from velostream_nb.codecs.verdicts import Misfit
 from velostream_nb.core.records import Lines
+from velostream_nb.core.vectors import vector
 
 LEAST_ROWS = 1_000
 """Fewer records are read sooner one by one: what is done here has a price by the block."""
@@ -188,7 +189,7 @@ def _joined(pieces: Sequence[Read], rows: int) -> Read:
     bad = {row: verdict for piece in pieces for row, verdict in piece.bad.items()}
     pieces = [piece for piece in pieces if piece.numbers is not None and len(piece.numbers)] or pieces[:1]
     numbers = np.concatenate([piece.numbers for piece in pieces])
-    order = None if bool((numbers[1:] > numbers[:-1]).all()) else pa.array(np.argsort(numbers))
+    order = None if bool((numbers[1:] > numbers[:-1]).all()) else vector(np.argsort(numbers))
     columns = {}
     for name in pieces[0].columns:
         column = pa.concat_arrays([piece.columns[name] for piece in pieces])

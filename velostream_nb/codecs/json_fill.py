@@ -19,6 +19,7 @@ from velostream_nb.codecs.columns import REFUSALS, all_spell, convert_each, time
 from velostream_nb.codecs.json_match import Match
 from velostream_nb.codecs.json_template import NULL, NUMBER, TEXT, WORD, Bools, Bytes, Template
 from velostream_nb.codecs.verdicts import Convert, Misfit
+from velostream_nb.core.vectors import flags_in, numbers_in, vector
 
 _INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
@@ -130,7 +131,7 @@ class Binding:
         # what is said of them is not for us to say: of several reasons, which one comes first
         kept = np.ones(values.match.rows, np.bool_)
         kept[list(misfits)] = False
-        mask = pa.array(kept)
+        mask = vector(kept)
         return values.match.keep(kept), {name: column.filter(mask) for name, column in columns.items()}
 
     @staticmethod
@@ -202,7 +203,7 @@ class _Values:
         """All values of a group, field after field."""
         at = (self._first + group.steps).ravel()
         nulls = None if self.match.nulls is None else self.match.nulls[group.fields].ravel()
-        return self._pieces.take(pa.array(at, mask=nulls))
+        return self._pieces.take(vector(at, absent=nulls))
 
     def numbers(self, group: _Group, dtype: pa.DataType, found: dict[str, pa.Array]) -> Bools | None:
         """Put the numbers into `found`; or tell which records have something else there."""
@@ -241,14 +242,14 @@ class _Values:
     def words(self, field: int) -> pa.BooleanArray:
         """True and false."""
         nulls = None if self.match.nulls is None else self.match.nulls[field]
-        return pa.array(self._text[self.match.starts[field]] == _TRUE, mask=nulls)
+        return vector(self._text[self.match.starts[field]] == _TRUE, absent=nulls)
 
     def _unlike(self, texts: pa.StringArray, pattern: str) -> Bools:
         return self._misfits(pc.invert(pc.match_substring_regex(texts, pattern)))
 
     def _misfits(self, found: pa.BooleanArray) -> Bools:
-        flags = pc.fill_null(found, False).to_numpy(zero_copy_only=False).reshape(-1, self.match.rows)
-        misfits: Bools = flags.any(axis=0)
+        flags = flags_in(pc.fill_null(found, False)).reshape(-1, self.match.rows)
+        misfits: Bools = np.logical_or.reduce(flags)
         # if Arrow refuses what looks right, they are all looked at one by one
         return misfits if misfits.any() else np.ones_like(misfits)
 
@@ -256,7 +257,7 @@ class _Values:
 def _has_infinity(numbers: pa.DoubleArray) -> bool:
     if numbers.null_count:
         return bool(pc.any(pc.is_inf(numbers)).as_py())
-    return bool(np.isinf(numbers.to_numpy()).any())
+    return bool(np.isinf(numbers_in(numbers)).any())
 
 
 def _bytes(texts: pa.StringArray) -> Bytes:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.vectors import integers_in, valid_in
+
 Int64s = npt.NDArray[np.int64]
 
 _INTERVAL = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
@@ -29,7 +31,7 @@ def identity(column: pa.Array | pa.ChunkedArray) -> tuple[Int64s, int]:
     if pa.types.is_dictionary(kind):
         return identity(array.dictionary_decode())
     if pa.types.is_struct(kind):
-        valid = array.is_valid().to_numpy(zero_copy_only=False).astype(np.int64)
+        valid = valid_in(array).astype(np.int64)
         return combined([(valid, 2), *map(identity, array.flatten())], len(array))
     if pa.types.is_map(kind):
         return _of_lists(_as_lists(array))
@@ -61,13 +63,13 @@ def combined(parts: Iterable[tuple[Int64s, int]], rows: int) -> tuple[Int64s, in
 
 def _encoded(array: pa.Array) -> tuple[Int64s, int]:
     encoded = array.dictionary_encode("encode")
-    return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64), len(encoded.dictionary) + 1
+    return integers_in(encoded.indices), len(encoded.dictionary) + 1
 
 
 def _of_lists(array: pa.Array) -> tuple[Int64s, int]:
     """Lists by the numbers of their items, as bytes."""
     items, _ = identity(pc.list_flatten(array))
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    lengths = integers_in(pc.fill_null(pc.list_value_length(array), 0))
     offsets = np.zeros(len(array) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     data = pa.py_buffer(np.ascontiguousarray(items))

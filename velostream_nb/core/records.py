@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from velostream_nb.core.vectors import integers_in
+
 TS = "__ts"
 """Hidden column: event time, int64 microseconds since the epoch, never NULL."""
 POS = "__pos"
@@ -132,7 +134,7 @@ class Span:
 
     @classmethod
     def of(cls, batch: pa.RecordBatch) -> Span:
-        times, positions = (batch.column(name).to_numpy() for name in (TS, POS))
+        times, positions = (integers_in(batch.column(name)) for name in (TS, POS))
         rising = bool((times[1:] >= times[:-1]).all())
         newest_us = times[-1] if rising else times.max()
         return cls(unpack_position(int(positions[0]))[0], int(times[0]), int(newest_us), rising)

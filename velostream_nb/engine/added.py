@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.frames import Mask
@@ -58,8 +59,8 @@ class Added(Operator):
         given = [*rows.columns, *columns]
         out = pa.Table.from_arrays([given[place] for place in self._places], schema=self._own)
         if ready is not None and not ready.all():
-            out = out.filter(pa.array(ready))
-            self.held = rows.filter(pc.invert(pa.array(ready))).combine_chunks()
+            out = out.filter(vector(ready))
+            self.held = rows.filter(pc.invert(vector(ready))).combine_chunks()
         else:
             self.held = self._none_held
         return out if self._projection is None else self._projection.rows(out)

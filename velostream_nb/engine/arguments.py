@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.vectors import flags_in
 from velostream_nb.engine.arrays import whole
 from velostream_nb.engine.conditions import Check
 from velostream_nb.engine.duck import Duck, Feed, quote
@@ -80,7 +80,7 @@ class Arguments:
         found = whole(self.column(rows, condition))
         if found.null_count:
             found = pc.fill_null(found, fill_value=False)
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+        return flags_in(found)
 
 
 def _checks(conditions: Sequence[str], schema: pa.Schema) -> dict[str, Check]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.types import HUGEINT
+from velostream_nb.core.vectors import valid_in
 from velostream_nb.engine.frames import Values, Wide, bitmap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -85,8 +86,7 @@ def wide_of(column: pa.ChunkedArray | pa.Array) -> Wide:
 def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
     if not array.null_count:
         return None
-    valid: npt.NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
-    return valid
+    return valid_in(array)
 
 
 def array_of(values: Values, dtype: pa.DataType) -> pa.Array:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.accumulated import Accumulated, can_accumulate, results_of
 from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck, quote, quoted
@@ -163,11 +164,11 @@ class Carried(Operator):
         complete = self._peers.complete(rows, delta.watermark_us)
         old, new = self._codes(rows)
         self._feed.rows = rows
-        self._before.rows = self._kept.filter(pa.array(np.isin(old, new)))
+        self._before.rows = self._kept.filter(vector(np.isin(old, new)))
         out = in_order(self._statement.rows(), self.node)
         if not complete.all():
-            out = out.filter(pa.array(self._peers.complete(out, delta.watermark_us)))
-        untouched = self._kept.filter(pa.array(~np.isin(old, new[complete])))
+            out = out.filter(vector(self._peers.complete(out, delta.watermark_us)))
+        untouched = self._kept.filter(vector(~np.isin(old, new[complete])))
         self._kept = concat([untouched, self._newest(out)]).combine_chunks()
         self._peers.keep(rows, complete)
         self._forget(delta.watermark_us)
@@ -184,7 +185,7 @@ class Carried(Operator):
 
     def _newest(self, out: pa.Table) -> pa.Table:
         """What to carry: the last values of each partition in the (ordered) answer."""
-        last = out.filter(pa.array(last_per_code(codes_of(out, self.node.partition), 1)))
+        last = out.filter(vector(last_per_code(codes_of(out, self.node.partition), 1)))
         columns = [last.column(f.name if f.name in self.node.partition else _LAST + f.name) for f in self._kept.schema]
         typed = [c.cast(f.type) for c, f in zip(columns, self._kept.schema, strict=True)]
         return pa.table(typed, schema=self._kept.schema)
@@ -194,7 +195,7 @@ class Carried(Operator):
         if self.node.ends is not None and self._kept.num_rows:
             over = int64s(self._kept, self.node.ends) <= watermark_us
             if over.any():
-                self._kept = self._kept.filter(pa.array(~over)).combine_chunks()
+                self._kept = self._kept.filter(vector(~over)).combine_chunks()
 
     def describe(self) -> str:
         return describe_running(self.node, "their last values")

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.records import OP, TS, WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, Int64s, codes_of, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.netting import netted
@@ -31,7 +32,7 @@ class AsChanges(Operator):
         if delta.late is not None:
             parts.append(delta.late.select(list(self.node.columns)))
         rows = concat(parts)
-        ones = pa.array(np.ones(rows.num_rows, dtype=np.int64))
+        ones = vector(np.ones(rows.num_rows, dtype=np.int64))
         return Delta(rows.append_column(self.schema.field(WEIGHT), ones), delta.watermark_us)
 
     def describe(self) -> str:
@@ -117,7 +118,7 @@ class Emit:
         weights = int64s(changes, WEIGHT)
         if not self._netted and weights.min() < 0:
             places, weights = netted(codes_of(changes, self._columns), weights)
-            changes = changes.take(pa.array(places))
+            changes = changes.take(vector(places))
         gone, come = np.flatnonzero(weights < 0), np.flatnonzero(weights > 0)
         if self._upserts:
             if len(gone):
@@ -130,7 +131,7 @@ class Emit:
         if len(places) and places[-1] - places[0] == len(places) - 1 and bool((places[1:] > places[:-1]).all()):
             columns = [column.slice(places[0], len(places)) for column in columns]
         else:
-            indexes = pa.array(places)
+            indexes = vector(places)
             columns = [column.take(indexes) for column in columns]
         ops = [pa.repeat("upsert" if self._upserts else "insert", len(come))]
         if len(gone):

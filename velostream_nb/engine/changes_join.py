@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, Int64s, int64s
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.keyed import OWNER, Keyed, Keys
@@ -135,20 +136,20 @@ class PairsJoin(Operator):
         if not self.node.condition or not len(which):
             return pairs
         columns = self._picked(pairs, self._condition_columns)
-        rows = pa.array(np.arange(len(which)))
+        rows = vector(np.arange(len(which)))
         self._feed.rows = pa.Table.from_arrays([*columns, rows], schema=self._feed.schema)
         passing = np.sort(int64s(self._passing.rows(), _ROW))
         return _Pairs(change, kept, pairs.which[passing], pairs.places[passing], flipped)
 
     def _joined(self, pairs: _Pairs) -> pa.Table:
         weights = pairs.change.weights[pairs.which] * pairs.kept.weights(pairs.places)
-        return pa.Table.from_arrays([*self._picked(pairs, self.node.columns), pa.array(weights)], schema=self._own)
+        return pa.Table.from_arrays([*self._picked(pairs, self.node.columns), vector(weights)], schema=self._own)
 
     def _picked(self, pairs: _Pairs, columns: Sequence[str]) -> list[pa.ChunkedArray]:
         """Output columns of pairs."""
         changed, kept = self._columns[::-1] if pairs.flipped else self._columns
         names = {o: c for c, o in changed if o in columns}
-        found = pairs.change.rows.select(list(names.values())).take(pa.array(pairs.which))
+        found = pairs.change.rows.select(list(names.values())).take(vector(pairs.which))
         arrays = dict(zip(names, found.columns, strict=True))
         names = {o: c for c, o in kept if o in columns}
         arrays |= dict(zip(names, pairs.kept.take(pairs.places, list(names.values())).columns, strict=True))
@@ -172,8 +173,8 @@ class PairsJoin(Operator):
         found = {"keys": self._keys.table()}
         for number, side in enumerate(self._sides):
             rows, weights, keys = side.every()
-            weighted = rows.append_column(WEIGHT, pa.array(weights))
-            found[f"side{number}"] = weighted.append_column(OWNER, pa.array(keys))
+            weighted = rows.append_column(WEIGHT, vector(weights))
+            found[f"side{number}"] = weighted.append_column(OWNER, vector(keys))
         return found
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:

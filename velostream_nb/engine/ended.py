@@ -7,6 +7,7 @@ import pyarrow as pa
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, quoted
 from velostream_nb.engine.node import Operator, hidden_of, items_sql, shown
@@ -42,8 +43,8 @@ class Ended(Operator):
         held = self._hold(delta.rows)
         if self._first_end <= delta.watermark_us:
             over = int64s(held, self.node.ends) <= delta.watermark_us
-            out = self._answer(held.filter(pa.array(over)))
-            held = held.filter(pa.array(~over)).combine_chunks()
+            out = self._answer(held.filter(vector(over)))
+            held = held.filter(vector(~over)).combine_chunks()
             self._look_at(held)
         self._held = held
         self.account.drop(delta.late)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.bands import Pairs, Run
 from velostream_nb.engine.delta import int64s
 from velostream_nb.engine.duck import Duck, Feed, quote
@@ -88,4 +89,4 @@ class Queried:
 
 def _numbered(side: Side) -> pa.Table:
     """The rows, which are as they came, each with its number."""
-    return side.rows.table().append_column(_ROW, pa.array(np.arange(side.count)))
+    return side.rows.table().append_column(_ROW, vector(np.arange(side.count)))

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.bands import Pairs, gathered
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
@@ -49,7 +50,7 @@ class Rest:
         arrays = [
             *left.rows.taken(self._columns[0], left.at[one]),
             *right.rows.taken(self._columns[1], right.at[other]),
-            pa.array(np.arange(len(one))),
+            vector(np.arange(len(one))),
         ]
         self._feed.rows = pa.Table.from_arrays(arrays, schema=self._feed.schema)
         rows = int64s(self._statement.rows(), _PAIR)

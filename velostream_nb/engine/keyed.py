@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import WEIGHT, no_rows
+from velostream_nb.core.vectors import numbers_in, vector
 from velostream_nb.engine.delta import Account, Delta, Int64s, int64s
 from velostream_nb.engine.duck import Duck, Feed, Statement, quote
 from velostream_nb.engine.kept import AT, hash_of
@@ -72,7 +73,7 @@ class Keys:
         count = len(self.numbering)
         arrays = self.numbering.arrays(np.arange(count))
         names = [f"key{i}" for i in range(len(arrays))]
-        return pa.table([*arrays, pa.array(np.arange(count))], names=[*names, OWNER])
+        return pa.table([*arrays, vector(np.arange(count))], names=[*names, OWNER])
 
     def load(self, keys: pa.Table) -> Int64s:
         """Take back what `table` gave: the numbers that the keys have now."""
@@ -144,7 +145,7 @@ class Keyed(Operator):
         touched = np.zeros(1, dtype=np.int64) if self._whole else np.unique(np.concatenate(numbers))
         merged = [s.merged(touched, r, n, at_us) for s, r, n in zip(self._sides, inputs, numbers, strict=True)]
         answer = self._answer.rows()
-        owners = answer.column(KEY).to_numpy().view(np.int64)
+        owners = numbers_in(answer.column(KEY)).view(np.int64)
         new = answer.drop_columns([KEY])
         old, _ = self._kept.of(touched)
         out = difference(old.drop_columns([AT]), new).cast(self.schema)
@@ -188,7 +189,7 @@ class Keyed(Operator):
         found = {"keyed": pa.table({"started": [self._started], "expired_us": [self._expired_us]})}
         for name, store in zip(self._names, self._stores, strict=True):
             rows, owners = store.every()
-            found[name] = rows.append_column(OWNER, pa.array(owners))
+            found[name] = rows.append_column(OWNER, vector(owners))
         return {**found, "keys": self._keys.table()}
 
     @property
@@ -231,14 +232,14 @@ class _Side:
         owners = np.concatenate([owners, numbers])
         equal = codes([both.column(c) for c in self._columns], both.num_rows)
         places, weights = netted(equal, int64s(both, WEIGHT))
-        rows = both.take(pa.array(places))
-        rows = rows.set_column(rows.schema.get_field_index(WEIGHT), WEIGHT, pa.array(weights))
+        rows = both.take(vector(places))
+        rows = rows.set_column(rows.schema.get_field_index(WEIGHT), WEIGHT, vector(weights))
         owners = owners[places]
         there = np.repeat(np.arange(len(places)), np.maximum(weights, 0))
-        read = rows.select(self._columns).take(pa.array(there))
-        self.feed.rows = read.append_column(KEY, pa.array(owners[there].view(np.uint64)))
+        read = rows.select(self._columns).take(vector(there))
+        self.feed.rows = read.append_column(KEY, vector(owners[there].view(np.uint64)))
         return rows, owners
 
 
 def _constant(value: int, rows: int) -> pa.Array:
-    return pa.array(np.full(rows, value, dtype=np.int64))
+    return vector(np.full(rows, value, dtype=np.int64))

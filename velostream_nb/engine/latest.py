@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.bands import by_position, later
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
@@ -70,13 +71,13 @@ class Latest(Operator):
         newer = np.ones(len(rows), dtype=np.bool_)
         gone = self._rows.slice(0, 0)
         if len(known):
-            kept = self._rows.take(pa.array(old[known]))
+            kept = self._rows.take(vector(old[known]))
             both = concat([new.select(kept.column_names), kept])
             columns = [int64s(both, name) for name in self._order]
             newer[known] = later(columns, rows[known], new.num_rows + np.arange(len(known)))
-            gone = kept.filter(pa.array(newer[known]))
+            gone = kept.filter(vector(newer[known]))
         rows, codes = rows[newer], codes[newer]
-        come = new.take(pa.array(rows))
+        come = new.take(vector(rows))
         place[codes] = before + np.arange(len(rows))
         self._place = place
         self._count += len(rows) - gone.num_rows
@@ -87,13 +88,13 @@ class Latest(Operator):
     def _sweep(self) -> None:
         if self._rows.num_rows > 2 * self._count + _FEW:
             alive = np.flatnonzero(self._place >= 0)
-            self._rows = self._rows.take(pa.array(self._place[alive])).combine_chunks()
+            self._rows = self._rows.take(vector(self._place[alive])).combine_chunks()
             self._place[alive] = np.arange(len(alive))
         elif self._rows.column(TS).num_chunks > _CHUNKS:
             self._rows = self._rows.combine_chunks()
 
     def _weighted(self, rows: pa.Table, weight: int) -> pa.Table:
-        weights = pa.array(np.full(rows.num_rows, weight, dtype=np.int64))
+        weights = vector(np.full(rows.num_rows, weight, dtype=np.int64))
         return pa.Table.from_arrays([*rows.select(list(self.node.columns)).columns, weights], schema=self.schema)
 
     def describe(self) -> str:
@@ -102,7 +103,7 @@ class Latest(Operator):
     # -- state ------------------------------------------------------------------------------------------------------
 
     def tables(self) -> dict[str, pa.Table]:
-        return {"kept": self._rows.take(pa.array(np.sort(self._place[self._place >= 0])))}
+        return {"kept": self._rows.take(vector(np.sort(self._place[self._place >= 0])))}
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
         self._clear()

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import WEIGHT
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Int64s
 
 
@@ -35,4 +36,4 @@ def difference(old: pa.Table, new: pa.Table) -> pa.Table:
     both = pa.concat_tables([old, new])
     signs = np.repeat(np.array([-1, 1]), [old.num_rows, new.num_rows])
     places, weights = netted(codes(both.columns, both.num_rows), signs)
-    return both.take(pa.array(places)).append_column(WEIGHT, pa.array(weights))
+    return both.take(vector(places)).append_column(WEIGHT, vector(weights))

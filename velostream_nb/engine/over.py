@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.vectors import numbers_in, vector
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError
 from velostream_nb.engine.framed import Framed, can_frame
@@ -65,9 +66,9 @@ class Over(Operator):
         if not delta.rows.num_rows and (not self._kept.num_rows or delta.watermark_us == self.seen_us[0]):
             return self._given(no_rows(self.schema), delta)
         fresh = np.full(delta.rows.num_rows, 1, dtype=np.int8)
-        rows = in_order(concat([self._kept, delta.rows.append_column(STATE, pa.array(fresh))]), self.node)
+        rows = in_order(concat([self._kept, delta.rows.append_column(STATE, vector(fresh))]), self.node)
         looks = self._looks(rows, delta.watermark_us)
-        waiting: Mask = rows.column(STATE).to_numpy() == 1
+        waiting: Mask = numbers_in(rows.column(STATE)) == 1
         ready = waiting.copy()
         for look in looks:
             ready &= look.parts.rows_of(look.complete())
@@ -78,13 +79,13 @@ class Over(Operator):
         needed = still.copy()
         for look in looks:
             needed |= look.parts.rows_of(look.needed(look.parts.sorted(still)))
-        self._kept = _marked(rows, still.astype(np.int8)).filter(pa.array(needed)).combine_chunks()
+        self._kept = _marked(rows, still.astype(np.int8)).filter(vector(needed)).combine_chunks()
         return self._given(out, delta)
 
     def _given(self, rows: pa.Table, delta: Delta) -> Delta:
         """Event time goes no further than the oldest row that waits."""
         watermark_us = delta.watermark_us
-        waiting = self._kept.column(STATE).to_numpy() == 1
+        waiting = numbers_in(self._kept.column(STATE)) == 1
         if waiting.any():
             watermark_us = min(watermark_us, int(int64s(self._kept, TS)[waiting].min()))
         # partitions wait on their own: rows of one time may come in several ticks
@@ -107,7 +108,7 @@ class Over(Operator):
         if len(partings) == 1 and looked_at.sum() * 2 < len(state):
             (parts,) = partings.values()
             touched = np.isin(parts.codes, np.unique(parts.codes[looked_at]))
-            rows, state = rows.filter(pa.array(touched)), state[touched]
+            rows, state = rows.filter(vector(touched)), state[touched]
         self._feed.rows = _marked(rows, state)
         try:
             return in_order(_ready(self._statement.rows()), self.output)
@@ -134,9 +135,9 @@ class Over(Operator):
 
 
 def _ready(rows: pa.Table) -> pa.Table:
-    state = rows.column(STATE).to_numpy()
-    return (rows if (state == 2).all() else rows.filter(pa.array(state == 2))).drop_columns([STATE])
+    state = numbers_in(rows.column(STATE))
+    return (rows if (state == 2).all() else rows.filter(vector(state == 2))).drop_columns([STATE])
 
 
 def _marked(rows: pa.Table, state: np.ndarray[tuple[int], np.dtype[np.int8]]) -> pa.Table:
-    return rows.set_column(rows.schema.get_field_index(STATE), STATE, pa.array(state, pa.int8()))
+    return rows.set_column(rows.schema.get_field_index(STATE), STATE, vector(state))

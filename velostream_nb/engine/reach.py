@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import numbers_in
 from velostream_nb.engine.codes import Int64s, parted
 from velostream_nb.engine.delta import int64s
 from velostream_nb.engine.ordered import unit_of, units
@@ -72,7 +73,7 @@ class Look:
         self._at = units(int64s(rows, TS)[parts.order], reach.unit_us)
         self._counted = np.ones(rows.num_rows, dtype=np.bool_)
         if reach.counted is not None:
-            self._counted = np.asarray(rows.column(reach.counted).to_numpy()).astype(np.bool_)[parts.order]
+            self._counted = numbers_in(rows.column(reach.counted)).astype(np.bool_)[parts.order]
         self._counts = np.r_[0, np.cumsum(self._counted)]
         self._over: Mask = np.zeros(rows.num_rows, dtype=np.bool_)
         if reach.ends is not None:

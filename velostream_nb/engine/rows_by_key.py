@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import ranges
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.numbering import with_room
@@ -53,7 +54,7 @@ class RowsByKey:
         for chunk in self._chunks:
             low, high = np.searchsorted(places, (chunk.start, chunk.start + chunk.rows.num_rows))
             if low < high:
-                found.append(chunk.rows.take(pa.array(places[low:high] - chunk.start)))
+                found.append(chunk.rows.take(vector(places[low:high] - chunk.start)))
         return pa.concat_tables(found) if found else no_rows(self.schema)
 
     def replace(self, keys: Int64s, rows: pa.Table, owners: Int64s) -> None:
@@ -71,7 +72,7 @@ class RowsByKey:
             return
         if (owners[1:] < owners[:-1]).any():
             order = np.argsort(owners, kind="stable")
-            rows, owners = rows.take(pa.array(order)), owners[order]
+            rows, owners = rows.take(vector(order)), owners[order]
         firsts = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
         self._start[owners[firsts]] = self._end + firsts
         self._size[owners[firsts]] = np.diff(firsts, append=len(owners))
@@ -93,7 +94,7 @@ class RowsByKey:
         some = self._chunks[first:]
         live = [c.start + np.flatnonzero(self._in_use(c)) for c in some]
         owners = np.concatenate([c.owners[places - c.start] for c, places in zip(some, live, strict=True)])
-        parts = [c.rows.take(pa.array(places - c.start)) for c, places in zip(some, live, strict=True)]
+        parts = [c.rows.take(vector(places - c.start)) for c, places in zip(some, live, strict=True)]
         start = some[0].start
         del self._chunks[first:]
         self._end = start + len(owners)
@@ -116,7 +117,7 @@ class RowsByKey:
         stay = int64s(rows, column) >= before
         if not stay.all():
             self.clear()
-            self.replace(np.unique(owners[stay]), rows.filter(pa.array(stay)), owners[stay])
+            self.replace(np.unique(owners[stay]), rows.filter(vector(stay)), owners[stay])
 
     def renumber(self, numbers: Int64s) -> None:
         """Let keys have other numbers: `numbers` has the new ones by the old ones."""

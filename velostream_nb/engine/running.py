@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import integers_in, vector
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote, quoted
 from velostream_nb.engine.node import Operator, hidden_of
@@ -92,11 +93,11 @@ class Running(Operator):
             self._forget(delta.watermark_us)
             return Delta(no_rows(self.schema), delta.watermark_us)
         complete = self._peers.complete(rows, delta.watermark_us)
-        rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
+        rows = rows.append_column(ROW, vector(np.arange(rows.num_rows)))
         self._feed.rows = rows
         out = self._statement.rows()
-        out = out.filter(pa.array(complete[out.column(ROW).to_numpy()])).drop_columns([ROW])
-        self._feed.rows = rows.filter(pa.array(complete))
+        out = out.filter(vector(complete[integers_in(out.column(ROW))])).drop_columns([ROW])
+        self._feed.rows = rows.filter(vector(complete))
         for step in self._merge:  # what can fail has been computed already
             step.run()
         self._peers.keep(rows.drop_columns([ROW]), complete)

@@ -21,6 +21,7 @@ import pyarrow as pa
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import POS, TS, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck, EvaluationError, Statement, quote
 from velostream_nb.engine.node import Operator
@@ -78,13 +79,13 @@ class Pieces(Operator):
         dropped = None
         if delta.rows.num_rows:
             always = np.full(delta.rows.num_rows, WATERMARK_MIN_US, dtype=np.int64)
-            parts.append(delta.rows.append_column(WM, pa.array(always)))
+            parts.append(delta.rows.append_column(WM, vector(always)))
         if delta.late is not None:
             wm = int64s(delta.late, WM) - keep_us
             open_ = int64s(delta.late, TS) + self.node.gap_us > wm
             index = delta.late.schema.get_field_index(WM)
-            parts.append(delta.late.set_column(index, WM, pa.array(wm)).filter(pa.array(open_)))
-            dropped = delta.late.filter(pa.array(~open_))
+            parts.append(delta.late.set_column(index, WM, vector(wm)).filter(vector(open_)))
+            dropped = delta.late.filter(vector(~open_))
         taken = 0
         feed = self.partials.feed
         feed.rows = concat(parts)
@@ -141,7 +142,7 @@ class Pieces(Operator):
             last = np.full(len(codes), WATERMARK_MIN_US, dtype=np.int64)
             np.maximum.at(last, inverse, pieces["__last"])
             over = (last + self.node.gap_us < over_us)[inverse]
-        columns = [pa.array(pieces["__row"]), pa.array(session), pa.array(over)]
+        columns = [vector(pieces["__row"]), vector(session), vector(over)]
         self.assigned.rows = pa.Table.from_arrays(columns, schema=_ASSIGNED)
 
     def joined_sql(self, condition: str = "TRUE") -> str:
@@ -238,7 +239,7 @@ class SessionAggregate(Pieces):
             raise JobFailedError(f"a session could not be computed: {error.message}") from error
         self.settle()
         ends = out.column("window_end").cast(pa.int64())
-        pos = pa.array(np.arange(self._emitted, self._emitted + out.num_rows))
+        pos = vector(np.arange(self._emitted, self._emitted + out.num_rows))
         self._emitted += out.num_rows
         return out.select(list(self.node.columns)).append_column(TS, ends).append_column(POS, pos)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import WM, Delta, Int64s, int64s
 from velostream_nb.engine.duck import Duck, quoted
 from velostream_nb.engine.grids import Grid, grid_of
@@ -66,12 +67,12 @@ def admitted(grid: Grid, delta: Delta, keep_us: int = 0) -> tuple[pa.Table, Int6
         return delta.rows, None, None
     wm = int64s(late, WM) - keep_us
     open_ = grid.last_ends(int64s(late, TS)) > wm
-    mask = pa.array(open_)
+    mask = vector(open_)
     # infinity is no time of a calendar, and no window is open then
     floors = grid.floors(np.where(open_, wm, 0))[open_]
     after = np.concatenate([np.full(delta.rows.num_rows, WATERMARK_MIN_US, dtype=np.int64), floors])
     taken = late.filter(mask).select(delta.rows.column_names)
-    return pa.concat_tables([delta.rows, taken]), after, late.filter(pa.array(~open_))
+    return pa.concat_tables([delta.rows, taken]), after, late.filter(vector(~open_))
 
 
 class StoredSlices:
@@ -107,7 +108,7 @@ class StoredSlices:
         """Let the feed have a tick's rows; `after`: a row counts in windows that end later, None: in all of its own."""
         if after is None:
             after = np.full(rows.num_rows, WATERMARK_MIN_US, dtype=np.int64)
-        self.partials.feed.rows = rows.append_column(WM, pa.array(after))
+        self.partials.feed.rows = rows.append_column(WM, vector(after))
         self.partials.check()
 
     def forget(self, end_us: int) -> None:

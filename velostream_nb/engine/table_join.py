@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import WM, Account, Delta, int64s, is_sorted
 from velostream_nb.engine.duck import Duck, EvaluationError, Statement, quote, quoted
 from velostream_nb.engine.node import Operator, shown
@@ -136,12 +137,12 @@ class TableJoin(Operator):
 
 
 def _numbered(rows: pa.Table) -> pa.Table:
-    return rows.append_column(_ROW, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+    return rows.append_column(_ROW, vector(np.arange(rows.num_rows, dtype=np.int64)))
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
     """Joined rows in the order of the stream's; DuckDB gives them in any."""
     numbers = int64s(rows, _ROW)
     if not is_sorted(numbers):
-        rows = rows.take(pa.array(np.argsort(numbers, kind="stable")))
+        rows = rows.take(vector(np.argsort(numbers, kind="stable")))
     return rows.drop_columns([_ROW])

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS, WEIGHT, Decoded, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, codes_of, concat, int64s, last_per_code
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator
@@ -64,7 +65,7 @@ class Table(Operator):
         return pa.Table.from_arrays(table.select(self._fields.names).columns, schema=self._fields), gone
 
     def _weighted(self, rows: pa.Table, weights: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
-        return rows.append_column(self.schema.field(WEIGHT), pa.array(weights, pa.int64()))
+        return rows.append_column(self.schema.field(WEIGHT), vector(weights))
 
     def _upsert(self, rows: pa.Table, gone: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pa.Table:
         """Old rows of the touched keys go, the newest ones come."""
@@ -77,9 +78,9 @@ class Table(Operator):
         comes = newest & fresh
         comes[old:] &= ~gone
         goes = ~newest & ~fresh
-        self._kept = both.filter(pa.array((newest & ~fresh) | comes)).combine_chunks()
-        leaving = self._weighted(both.filter(pa.array(goes)), np.full(int(goes.sum()), -1, dtype=np.int64))
-        coming = self._weighted(both.filter(pa.array(comes)), np.ones(int(comes.sum()), dtype=np.int64))
+        self._kept = both.filter(vector((newest & ~fresh) | comes)).combine_chunks()
+        leaving = self._weighted(both.filter(vector(goes)), np.full(int(goes.sum()), -1, dtype=np.int64))
+        coming = self._weighted(both.filter(vector(comes)), np.ones(int(comes.sum()), dtype=np.int64))
         return concat([no_rows(self.schema), leaving, coming])
 
     def step(self, inputs: list[Delta]) -> Delta:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.vectors import integers_in, numbers_in, valid_in, vector
 from velostream_nb.engine.arguments import Arguments
 from velostream_nb.engine.arrays import number_type, values_of, whole
 from velostream_nb.engine.delta import Int64s
@@ -65,7 +66,7 @@ class _Rows:
         if mask is None:
             return Chosen(groups, numbers, weights)
         if isinstance(numbers, pa.Array):
-            numbers = numbers.filter(pa.array(mask))
+            numbers = numbers.filter(vector(mask))
         elif numbers is not None:
             numbers = numbers[mask]
         return Chosen(groups[mask], numbers, None if weights is None else weights[mask])
@@ -84,7 +85,7 @@ class _Rows:
         if expression not in self._values:
             array = whole(self._arguments.column(self._rows, expression))
             if number_type(array.type) is None:
-                known = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+                known = valid_in(array) if array.null_count else None
                 self._values[expression] = array, known
             else:
                 values = values_of(array)
@@ -223,11 +224,11 @@ class Tallied:
         found = {}
         for number, (argument, members) in enumerate(self._members.items()):
             every = np.arange(len(members))
-            columns = {"group": pa.array(place[members.groups(every)]), "value": members.arguments(every)}
+            columns = {"group": vector(place[members.groups(every)]), "value": members.arguments(every)}
             for aggregate, tally in zip(self._aggregates, self._tallies, strict=True):
                 if isinstance(tally, Distinct) and aggregate.asked.argument == argument:
                     tally.grow(self._groups)
-                    columns[aggregate.result.name] = pa.array(tally.times_of(every))
+                    columns[aggregate.result.name] = vector(tally.times_of(every))
             table = pa.table(columns)
             found[f"members{number}"] = table.filter(pc.greater_equal(table.column("group"), 0))
         return found
@@ -241,10 +242,10 @@ class Tallied:
             inner.load({name: groups.column(f"{aggregate.result.name}.{name}") for name in inner.parts})
         for number, (argument, mine) in enumerate(self._members.items()):
             table = members[f"members{number}"]
-            pairs = mine.number(table.column("group").to_numpy(), table.column("value"))
+            pairs = mine.number(integers_in(table.column("group")), table.column("value"))
             for aggregate, tally in zip(self._aggregates, self._tallies, strict=True):
                 if isinstance(tally, Distinct) and aggregate.asked.argument == argument:
-                    tally.load(pairs, table.column(aggregate.result.name).to_numpy())
+                    tally.load(pairs, numbers_in(table.column(aggregate.result.name)))
 
 
 def compiled(

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, WEIGHT
+from velostream_nb.core.vectors import flags_in, vector
 from velostream_nb.engine.arguments import Arguments
 from velostream_nb.engine.delta import Int64s, int64s
 from velostream_nb.engine.duck import Duck
@@ -120,7 +121,7 @@ class TalliedGroups:
         finals = [chained(old, gone, new, come) for old, new in zip(before, after, strict=True)]
         values = self._tallied.arrays(finals)
         weights = np.repeat(np.array([-1, 1]), [len(gone), len(come)])
-        return pa.Table.from_arrays([*keys, *values, pa.array(weights)], schema=self.schema)
+        return pa.Table.from_arrays([*keys, *values, vector(weights)], schema=self.schema)
 
     # -- forgetting -------------------------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ class TalliedGroups:
         groups = np.arange(self._count)
         columns = {f"key{i}": array for i, array in enumerate(self._keys.arrays(groups))}
         own = {"rows": self._rows, "at": self._at, "given": self._given}
-        columns |= {name: pa.array(part[groups]) for name, part in own.items()}
+        columns |= {name: vector(part[groups]) for name, part in own.items()}
         columns |= self._tallied.group_columns(groups)
         return {"groups": pa.table(columns), **self._tallied.member_tables(groups)}
 
@@ -167,7 +168,7 @@ class TalliedGroups:
         order = np.empty(groups.num_rows, dtype=np.int64)
         order[numbers] = np.arange(groups.num_rows)
         self._rows, self._at = int64s(groups, "rows")[order], int64s(groups, "at")[order]
-        self._given = groups.column("given").to_numpy()[order]
+        self._given = flags_in(groups.column("given"))[order]
         self._tallied.load(groups, tables)
         self._tallied.keep(order)
 

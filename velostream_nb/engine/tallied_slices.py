@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS, no_rows
 from velostream_nb.core.types import TIMESTAMP
+from velostream_nb.core.vectors import numbers_in, vector
 from velostream_nb.engine.arguments import Arguments
 from velostream_nb.engine.arrays import array_of, ranges
 from velostream_nb.engine.codes import narrow
@@ -160,7 +161,7 @@ class TalliedSlices:
                 array_of(Values(closed), TIMESTAMP),
                 *self._keys.arrays(keys[places[rows]]),
                 *columns,
-                pa.array(closed),
+                vector(closed),
             ],
             schema=self.schema,
         )
@@ -240,7 +241,7 @@ class TalliedSlices:
         groups = np.flatnonzero(self._live())
         owners, keys = parts_of(self._groups.known[groups])
         named = {f"key{i}": array for i, array in enumerate(self._keys.arrays(keys))}
-        columns = {"slice": pa.array(self._slices[owners]), "after": pa.array(self._after[owners])}
+        columns = {"slice": vector(self._slices[owners]), "after": vector(self._after[owners])}
         place = np.full(len(self._groups), -1, dtype=np.int64)
         place[groups] = np.arange(len(groups))
         tallies = self._tallied.group_columns(groups)
@@ -277,5 +278,5 @@ def _ranks_of(columns: list[pa.Array], rows: int) -> Int64s:
         names = [f"k{i}" for i in range(len(columns))]
         keys = [(name, "ascending") for name in names]
         order = pc.sort_indices(pa.table(columns, names=names), sort_keys=keys)
-        ranks[order.to_numpy()] = np.arange(rows)
+        ranks[numbers_in(order).view(np.int64)] = np.arange(rows)
     return ranks

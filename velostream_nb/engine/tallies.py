@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from velostream_nb.core.vectors import integers_in, numbers_in, vector
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.finals import Final
 from velostream_nb.engine.frames import Numbers, Values, Wide, limbs, whole_averages, worst
@@ -114,7 +115,7 @@ def furthest(numbers: Int64s) -> int:
 
 def _part(column: pa.ChunkedArray, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
     """An array of its own: what Arrow holds must not change."""
-    return np.array(column.to_pylist() if dtype.kind == "O" else column.to_numpy(), dtype=dtype)
+    return np.array(column.to_pylist() if dtype.kind == "O" else numbers_in(column), dtype=dtype)
 
 
 class Count(Tally):
@@ -279,8 +280,8 @@ class ExtremeText(Tally):
             assert isinstance(rows.numbers, pa.Array)
             encoded = pc.dictionary_encode(rows.numbers)
             texts = encoded.dictionary.take(pc.sort_indices(encoded.dictionary))
-            ranks = pc.index_in(encoded.dictionary, texts).to_numpy(zero_copy_only=False)
-            self._compare(rows.groups, ranks[encoded.indices.to_numpy(zero_copy_only=False)], texts)
+            ranks = integers_in(pc.index_in(encoded.dictionary, texts))
+            self._compare(rows.groups, ranks[integers_in(encoded.indices)], texts)
 
     def _compare(self, groups: Int64s, ranks: Int64s, texts: pa.Array) -> None:
         """`texts`: in their order, by rank."""
@@ -288,7 +289,7 @@ class ExtremeText(Tally):
         best = np.full(len(touched), -1 if self._greatest else len(texts), dtype=np.int64)
         (np.maximum if self._greatest else np.minimum).at(best, local, ranks)
         held = self.parts["best"]
-        for group, text in zip(touched.tolist(), texts.take(pa.array(best)).to_pylist(), strict=True):
+        for group, text in zip(touched.tolist(), texts.take(vector(best)).to_pylist(), strict=True):
             known = held[group]
             if known is None or (text > known if self._greatest else text < known):
                 held[group] = text

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.keyed import OWNER, Keys
@@ -57,11 +58,11 @@ class TopN(Operator):
         old, owners = self._rows.of(touched)
         rows = pa.concat_tables([old, fresh.cast(self._rows.schema)])
         owners = np.concatenate([owners, numbers])
-        places = pa.array(np.arange(rows.num_rows))
-        self._feed.rows = rows.append_column(KEY, pa.array(owners)).append_column(_ROW, places)
+        places = vector(np.arange(rows.num_rows))
+        self._feed.rows = rows.append_column(KEY, vector(owners)).append_column(_ROW, places)
         answer = self._rank.rows()
         stay = int64s(answer, _ROW)
-        kept = rows.take(pa.array(stay))
+        kept = rows.take(vector(stay))
         names = self._kept.schema.names
         columns = [kept.column(self._as_they_are[n]) if n in self._as_they_are else answer.column(n) for n in names]
         answer = pa.Table.from_arrays(columns, schema=self._kept.schema)
@@ -79,7 +80,7 @@ class TopN(Operator):
         found = {"keys": self._keys.table()}
         for name, store in (("rows", self._rows), ("answer", self._kept)):
             rows, owners = store.every()
-            found[name] = rows.append_column(OWNER, pa.array(owners))
+            found[name] = rows.append_column(OWNER, vector(owners))
         return found
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:

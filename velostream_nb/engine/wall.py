@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.duck import Duck
 from velostream_nb.sql.dialect import WALL
 
@@ -20,7 +22,7 @@ class Wall:
 
     def set(self, now_us: int) -> None:
         """The time from now on, microseconds since the epoch."""
-        self._feed.rows = pa.table([pa.array([now_us], pa.int64())], schema=_SCHEMA)
+        self._feed.rows = pa.table([vector(np.array([now_us]))], schema=_SCHEMA)
 
 
 def reads_wall(texts: list[str]) -> bool:

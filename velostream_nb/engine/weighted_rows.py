@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import ranges
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.netting import codes
@@ -83,7 +84,7 @@ class WeightedRows:
         for chunk in self._chunks:
             low, high = np.searchsorted(places, (start, start + chunk.num_rows))
             if low < high:
-                found.append(chunk.select(columns).take(pa.array(places[low:high] - start)))
+                found.append(chunk.select(columns).take(vector(places[low:high] - start)))
             start += chunk.num_rows
         return pa.concat_tables(found) if found else no_rows(pa.schema([self.schema.field(c) for c in columns]))
 
@@ -99,9 +100,9 @@ class WeightedRows:
         gone = np.flatnonzero(weights < 0)
         if len(gone):
             come = np.flatnonzero(weights > 0)
-            self._append(rows.take(pa.array(come)), weights[come], keys[come])
-            left = self._taken_back(rows.take(pa.array(gone)), weights[gone], keys[gone])
-            self._append(rows.take(pa.array(gone[left])), weights[gone[left]], keys[gone[left]])
+            self._append(rows.take(vector(come)), weights[come], keys[come])
+            left = self._taken_back(rows.take(vector(gone)), weights[gone], keys[gone])
+            self._append(rows.take(vector(gone[left])), weights[gone[left]], keys[gone[left]])
             if self._dead > self.rows + _LEAST_ROWS:
                 self._compact()
         else:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from velostream_nb.core.errors import JobFailedError
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import POS, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta
 from velostream_nb.engine.duck import Duck, EvaluationError
 from velostream_nb.engine.grids import grid_of
@@ -71,7 +72,7 @@ class WindowAggregate(Operator):
         self.closed_us = edge
         if not out.num_rows:
             return no_rows(self.schema)
-        pos = pa.array(np.arange(self._emitted, self._emitted + out.num_rows))
+        pos = vector(np.arange(self._emitted, self._emitted + out.num_rows))
         self._emitted += out.num_rows
         rows = pa.Table.from_arrays([*out.columns, pos], schema=self._own)
         return rows if self._projection is None else self._projection.rows(rows)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from velostream_nb.core.identity import combined, identity
 from velostream_nb.core.records import OP
+from velostream_nb.core.vectors import flags_in, vector
 
 Int64s = npt.NDArray[np.int64]
 
@@ -26,12 +27,12 @@ def fold(rows: pa.Table, mode: str, key: Sequence[str]) -> pa.Table:
     if not rows.num_rows:
         return _without_op(rows)
     if mode == "upsert":
-        newest = rows.take(pa.array(_newest(rows, key)))
-        return _without_op(newest.filter(pa.array(~_deletes(newest))))
+        newest = rows.take(vector(_newest(rows, key)))
+        return _without_op(newest.filter(vector(~_deletes(newest))))
     comes = np.flatnonzero(~_deletes(rows))
     codes, net = _net(rows)
     kept = comes[_from_end(codes[comes]) < net[codes[comes]]]
-    return _without_op(rows.take(pa.array(kept)))
+    return _without_op(rows.take(vector(kept)))
 
 
 def split(rows: pa.Table, mode: str, key: Sequence[str]) -> tuple[pa.Table, pa.Table]:
@@ -40,7 +41,7 @@ def split(rows: pa.Table, mode: str, key: Sequence[str]) -> tuple[pa.Table, pa.T
     Of an upsert changelog with a key the rows that went are keys; else they are whole rows.
     """
     changes = condense(rows, mode, key)
-    gone = pa.array(_deletes(changes))
+    gone = vector(_deletes(changes))
     went = _without_op(changes.filter(gone))
     return _without_op(changes.filter(pc.invert(gone))), went.select(list(key)) if key and mode == "upsert" else went
 
@@ -53,13 +54,13 @@ def condense(rows: pa.Table, mode: str, key: Sequence[str]) -> pa.Table:
     if not rows.num_rows:
         return rows
     if mode == "upsert":
-        return rows.take(pa.array(_newest(rows, key)))
+        return rows.take(vector(_newest(rows, key)))
     gone = _deletes(rows)
     codes, net = _net(rows)
     goes, comes = np.flatnonzero(gone), np.flatnonzero(~gone)
     goes = goes[_from_end(codes[goes]) < -net[codes[goes]]]
     comes = comes[_from_end(codes[comes]) < net[codes[comes]]]
-    return rows.take(pa.array(np.concatenate([goes, comes])))
+    return rows.take(vector(np.concatenate([goes, comes])))
 
 
 def difference(before: pa.Table, after: pa.Table, mode: str, key: Sequence[str]) -> pa.Table:
@@ -68,8 +69,8 @@ def difference(before: pa.Table, after: pa.Table, mode: str, key: Sequence[str])
     changes = condense(pa.concat_tables([before, after]).append_column(OP, ops), "retract", ())
     if mode == "retract":
         return changes
-    newest = changes.take(pa.array(_newest(changes, key))) if changes.num_rows else changes
-    op = pc.if_else(pa.array(_deletes(newest)), "delete", "upsert")
+    newest = changes.take(vector(_newest(changes, key))) if changes.num_rows else changes
+    op = pc.if_else(vector(_deletes(newest)), "delete", "upsert")
     return newest.set_column(newest.num_columns - 1, OP, op)
 
 
@@ -82,7 +83,7 @@ def _deletes(rows: pa.Table) -> npt.NDArray[np.bool_]:
     if OP not in rows.column_names:
         return np.zeros(rows.num_rows, dtype=np.bool_)
     gone = pc.fill_null(pc.equal(rows.column(OP), "delete"), False)
-    return np.asarray(gone.to_numpy(), dtype=np.bool_)
+    return flags_in(gone)
 
 
 def _newest(rows: pa.Table, key: Sequence[str]) -> Int64s:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from velostream_nb.brokers.contract import Output
 from velostream_nb.core.records import HIDDEN, OP, POS, TS, op_name
 from velostream_nb.core.schema import StreamSchema, guess_time_column
+from velostream_nb.core.vectors import integers_in
 from velostream_nb.jobs.tombstones import record_keys
 
 
@@ -41,7 +42,7 @@ def row_outputs(topic: str, rows: pa.Table, key: Sequence[str]) -> list[Output]:
             continue
         timestamps_ms = None
         if TS in batch.schema.names:
-            timestamps_ms = np.floor_divide(batch.column(TS).to_numpy(), 1_000)
+            timestamps_ms = np.floor_divide(integers_in(batch.column(TS)), 1_000)
         payload = batch.select([name for name in batch.schema.names if name not in (TS, POS)])
         outputs.append(Output(topic, payload, record_keys(payload, key), timestamps_ms))
     return outputs

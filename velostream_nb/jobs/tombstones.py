@@ -28,6 +28,7 @@ from velostream_nb.codecs.keys import key_of_text, texts_of_keys
 from velostream_nb.core.errors import SchemaError
 from velostream_nb.core.records import OP, POS, TS, Decoded, RecordSet, Rejected, op_name, unpack_position
 from velostream_nb.core.schema import StreamSchema
+from velostream_nb.core.vectors import flags_in
 
 SEPARATOR = "|"
 """Between the columns of a composite record key; a backslash stands before one that belongs to a value."""
@@ -147,7 +148,7 @@ def _deletes(records: RecordSet, schema: StreamSchema) -> npt.NDArray[np.bool_]:
         gone = pc.and_(pc.is_null(payload), pc.is_valid(records.keys))
     else:
         return np.zeros(records.rows, dtype=np.bool_)
-    return np.asarray(gone.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return flags_in(gone)
 
 
 def _pick(records: RecordSet, wanted: npt.NDArray[np.bool_]) -> RecordSet:
@@ -213,7 +214,7 @@ def _bag(codec: Codec, records: RecordSet, schema: StreamSchema, columns: Sequen
     batch = decoded.batch.drop_columns([op]).append_column(OP, ops)
     fine = pc.is_in(ops, pa.array(["insert", "delete", None], pa.string()))
     rejected = list(decoded.rejected)
-    for at in np.flatnonzero(~np.asarray(fine.to_numpy(zero_copy_only=False), dtype=np.bool_)).tolist():
+    for at in np.flatnonzero(~flags_in(fine)).tolist():
         partition, offset = unpack_position(batch.column(POS)[at].as_py())
         reason = f"{op} is {ops[at].as_py()!r}, neither 'insert' nor 'delete'"
         raw = codec.encode(decoded.batch.slice(at, 1))[0].as_py()
