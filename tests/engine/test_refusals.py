@@ -49,6 +49,8 @@ UNKNOWN = {
     "SELECT symbol FROM market_data a JOIN trading_positions b ON a.exchange = b.trader_id": "a.symbol",
     "SELECT price, COUNT(*) AS n FROM market_data GROUP BY TUMBLE(timestamp, INTERVAL '5' SECOND)": "GROUP BY",
     "SELECT price AS a, volume AS a FROM market_data": "AS",
+    "SELECT symbol, MINN(price) AS m FROM market_data GROUP BY symbol": "did you mean min",
+    "SELECT symbol, ROUND(SUMM(volume)) AS m FROM market_data GROUP BY symbol": "did you mean sum",
 }
 
 MISTYPED = [

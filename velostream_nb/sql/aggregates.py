@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-from velostream_nb.core.errors import UnsupportedError
+from velostream_nb.core.errors import UnsupportedError, did_you_mean
 from velostream_nb.core.records import TS
 
 _AGGREGATES = """
@@ -244,3 +244,15 @@ def _in_order(call: exp.Expr, pos: Sequence[str] | None) -> exp.Expr:
     name = name_of(call)
     # one argument that holds the ORDER BY: the generator writes it as it stands
     return exp.Anonymous(this=name, expressions=[exp.Var(this=f"{written} {order}")])
+
+
+def ungrouped(column: exp.Column) -> tuple[str, str]:
+    """What is wrong with a column that is neither grouped by nor aggregated, and what to do."""
+    call = column.find_ancestor(exp.Anonymous)
+    near = None if call is None else did_you_mean(call.name, AGGREGATES)
+    if call is not None and near is not None:
+        return f"column {column.name!r} is in {call.name}(), which is no aggregate", near
+    return (
+        f"column {column.name!r} must be in GROUP BY or inside an aggregate",
+        f"add it to GROUP BY, or take any_value({column.name}) or arg_max({column.name}, time)",
+    )

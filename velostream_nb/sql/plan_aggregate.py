@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from velostream_nb.core.errors import UnsupportedError
 from velostream_nb.core.records import TS
-from velostream_nb.sql.aggregates import expanded, is_aggregate_call, is_wrapped, ordered_call
+from velostream_nb.sql.aggregates import expanded, is_aggregate_call, is_wrapped, ordered_call, ungrouped
 from velostream_nb.sql.dialect import VeloDialect
 from velostream_nb.sql.grouping import grouping_sets
 from velostream_nb.sql.plan import Node
@@ -297,11 +297,7 @@ class _Aggregation:
         for column in tree.find_all(exp.Column):
             # bound names are quoted; unquoted ones are the block's own aliases
             if column.this.args.get("quoted") and column.name not in allowed:
-                self.planner.refuse(
-                    f"column {column.name!r} must be in GROUP BY or inside an aggregate",
-                    f"add it to GROUP BY, or take any_value({column.name}) or arg_max({column.name}, time)",
-                    column,
-                )
+                self.planner.refuse(*ungrouped(column), column)
 
 
 def _is_window_column(tree: exp.Expr) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from velostream_nb.sql.aggregates import is_aggregate_call
+from velostream_nb.sql.aggregates import is_aggregate_call, ungrouped
 from velostream_nb.sql.plan_window import WINDOW_COLUMNS
 from velostream_nb.sql.scope import named
 from velostream_nb.sql.select_list import output_name
@@ -202,11 +202,7 @@ class _Split:
                 if isinstance(item, exp.Alias) and item.alias.lower() == column.name.lower():
                     return exp.paren(self._rewritten(item.this), copy=False)
         if self.names.has_column(column):
-            self.planner.refuse(
-                f"column {column.name!r} must be in GROUP BY or inside an aggregate",
-                f"add it to GROUP BY, or take any_value({column.name}) or arg_max({column.name}, time)",
-                column,
-            )
+            self.planner.refuse(*ungrouped(column), column)
         return column
 
     def _column(self, canonical: str, node: exp.Expr) -> None:
