@@ -1,24 +1,19 @@
-"""The five jobs over files, JSON lines out: what `velo run` does, in the way in which it does it."""
+"""The five jobs over files: JSON lines out."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from benchmarks import application
 from benchmarks.child import serve
 
 
 def work(options: dict[str, Any]) -> dict[str, Any]:
     """Options: ``sources`` (file by topic), ``out`` (folder, or None: nothing is written), ``batch_rows``."""
-    from velostream_nb.cli.lean import start_lean, started
-
-    start_lean()
     from velostream_nb.core.files import shipped
-    from velostream_nb.jobs.batch import run_files
 
     text = shipped("sql/financial_trading.sql").read_text()
-    with started():
-        summary = run_files(text, options["sources"], sink_dir=options["out"], batch_rows=options["batch_rows"])
-    assert summary.ok, [job.error for job in summary.jobs]
+    summary = application.run(text, options["sources"], sink_dir=options["out"], batch_rows=options["batch_rows"])
     assert not any(job.late or job.failed for job in summary.jobs), "rows came late or failed"
     return {
         "rows": summary.rows_in,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from benchmarks import application
 from benchmarks.child import serve
 from benchmarks.workers.files_duckdb import load
 
@@ -38,7 +39,6 @@ def work(options: dict[str, Any]) -> dict[str, Any]:
     """
     from velostream_nb.codecs.json import JsonCodec
     from velostream_nb.core.files import shipped
-    from velostream_nb.jobs.batch import run_files
 
     decoded = [0]
     decode, lock = JsonCodec.decode, threading.Lock()
@@ -51,8 +51,7 @@ def work(options: dict[str, Any]) -> dict[str, Any]:
     JsonCodec.decode = counted  # type: ignore[method-assign]
     declared = shipped("sql/financial_trading.sql").read_text().partition("START JOB")[0]
     jobs = "".join(JOB.format(number=n, limit=limit(n)) for n in range(options["jobs"])) or NO_JOB
-    summary = run_files(declared + jobs, {"market_data": options["source"]}, batch_rows=options["batch_rows"])
-    assert summary.ok, [job.error for job in summary.jobs if job.error]
+    summary = application.run(declared + jobs, {"market_data": options["source"]}, batch_rows=options["batch_rows"])
     return {
         "rows": summary.rows_in,
         "decoded_rows": decoded[0],

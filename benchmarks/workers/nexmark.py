@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import application
 from benchmarks.child import ROOT, serve
 
 SOURCES = {
@@ -38,11 +39,8 @@ def work(options: dict[str, Any]) -> dict[str, Any]:
 
 def run_stream(number: int, files: dict[str, str], out: str, batch_rows: int) -> int:
     """The query as a job over files; records read."""
-    from velostream_nb.jobs.batch import run_files
-
     text = (ROOT / "sql" / "nexmark" / f"q{number}.sql").read_text()
-    summary = run_files(text, files, {f"nexmark_q{number}": out}, batch_rows=batch_rows)
-    assert summary.ok, [job.error for job in summary.jobs]
+    summary = application.run(text, files, {f"nexmark_q{number}": out}, batch_rows=batch_rows)
     assert not any(job.late or job.failed for job in summary.jobs), "rows came late or failed"
     return summary.rows_in
 
