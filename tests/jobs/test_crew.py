@@ -117,12 +117,12 @@ def test_little_work_wakes_nobody() -> None:
     assert seen == {threading.get_ident()}
 
 
-def _turns(parts: Callable[[int], float], count: int) -> list[bool]:
+def _turns(parts: Callable[[int], float], count: int, alone: float = 1.0) -> list[bool]:
     """Which turns are shared when the shared ones take such parts of the time."""
     sharing, ways = crew.Sharing(), []
     for turn in range(count):
-        if shared := sharing.next():
-            sharing.note(parts(turn))
+        shared = sharing.next()
+        sharing.note(parts(turn) if shared else alone, shared=shared)
         ways.append(shared)
     return ways
 
@@ -153,6 +153,10 @@ def test_work_that_no_longer_pays_is_done_alone_at_once() -> None:
     assert ways[500:].count(True) < 25
 
 
+def test_work_is_shared_where_others_slow_it_down_either_way() -> None:
+    assert _turns(lambda _turn: 1.3, 1_000, alone=2.0).count(True) > 900
+
+
 @pytest.mark.parametrize("rows", [100, 100_000])
 def test_every_task_is_measured_the_first_time(rows: int) -> None:
     hands, costs = Crew(2), [Cost() for _ in range(4)]
@@ -171,7 +175,7 @@ def test_the_long_tasks_come_first() -> None:
 def test_waiting_is_no_cost() -> None:
     """Beside other threads a task takes longer, and is no longer than it was."""
     task = Task(lambda: threading.Event().wait(0.2), 1, Cost())
-    task.do()
+    task.measure()
     assert task.cost.is_known
     assert task.cost.expected_us(1) < 100_000
 

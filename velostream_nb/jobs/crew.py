@@ -84,12 +84,16 @@ class Task:
         return self.cost.expected_us(self.rows)
 
     def do(self) -> None:
-        """Run the action, and learn what it takes."""
-        began_ns = time.thread_time_ns()
+        """Run the action."""
         try:
             self.action()
         except Exception as error:  # noqa: BLE001 (whoever gave the task looks at its error; a thread must not end)
             self.error = error
+
+    def measure(self) -> None:
+        """Run the action, and learn what it takes."""
+        began_ns = time.thread_time_ns()
+        self.do()
         self.cost.note((time.thread_time_ns() - began_ns) / 1_000, self.rows)
 
 
@@ -101,31 +105,40 @@ class Sharing:
     alone, where fifty thousand take half.
 
     Attributes:
-        part: how long shared turns take, as a part of what they take of a processor alone; None before the first.
+        part: how long shared turns take, as a part of what they take of a processor; None before the first.
+        alone: the same of turns that are not shared: more than 1 where others are at the processors, too.
     """
 
     part: float | None = None
+    alone: float = 1.0
     _turns: int = 0
     _pause: int = 4
 
+    @property
+    def _pays(self) -> bool:
+        return self.part is None or self.part < GAIN * self.alone
+
     def next(self) -> bool:
         """Whether to share the next turn: as it was better, and now and then the other way."""
-        self._turns += 1
         if self.part is None:
             return True
-        better = self.part < GAIN
+        self._turns += 1
+        better = self._pays
         if self._turns < (MOST_PAUSE * _CALM if better else self._pause):
             return better
         self._turns = 0
         return not better
 
-    def note(self, part: float) -> None:
-        """Learn from a shared turn."""
-        if self.part is None or self.part >= GAIN:  # a try: what was before it is long ago
+    def note(self, part: float, *, shared: bool) -> None:
+        """Learn from a turn."""
+        if not shared:
+            self.alone += _RECENT * (part - self.alone)
+            return
+        if self.part is None or not self._pays:  # a try: what was before it is long ago
             self.part = part
         else:
             self.part += _RECENT * (part - self.part)
-        self._pause = 4 if self.part < GAIN else min(MOST_PAUSE, self._pause * 2)
+        self._pause = 4 if self._pays else min(MOST_PAUSE, self._pause * 2)
 
 
 def threads_or_default(threads: int | None) -> int:
@@ -151,17 +164,22 @@ class Crew:
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Do all the tasks; returns when all are done. See each one's `error`."""
-        alone_us = self._may_save_us(tasks)
-        sharing = self._known.setdefault(int(alone_us).bit_length(), Sharing())
-        if alone_us and sharing.next():
-            known = all(task.cost.is_known for task in tasks)
-            began_ns = time.perf_counter_ns()
-            self._share(tasks)
-            if known:
-                sharing.note((time.perf_counter_ns() - began_ns) / 1_000 / alone_us)
-        else:
+        if self.size < 2:  # nobody asks what they take
             for task in tasks:
                 task.do()
+            return
+        alone_us = self._may_save_us(tasks)
+        sharing = self._known.setdefault(int(alone_us).bit_length(), Sharing())
+        known = all(task.cost.is_known for task in tasks)
+        shared = alone_us > 0 and sharing.next()
+        began_ns = time.perf_counter_ns()
+        if shared:
+            self._share(tasks)
+        else:
+            for task in tasks:
+                task.measure()
+        if alone_us and known:
+            sharing.note((time.perf_counter_ns() - began_ns) / 1_000 / alone_us, shared=shared)
 
     def _share(self, tasks: Sequence[Task]) -> None:
         """The long tasks first, so that all are ready at about the same time."""
@@ -180,7 +198,7 @@ class Crew:
         try:
             for task in ordered:
                 if task.at_home:
-                    task.do()
+                    task.measure()
             _drain(pending)
         finally:  # interrupted, too: nobody may be at work on what its owner then takes apart
             pending.clear()
@@ -195,7 +213,7 @@ class Crew:
 
     def _may_save_us(self, tasks: Sequence[Task]) -> float:
         """How long the tasks take alone; 0 when nothing could be saved by sharing them."""
-        if self.size < 2 or len(tasks) < 2:
+        if len(tasks) < 2:
             return 0.0
         costs = [task.expected_us for task in tasks]
         total = sum(costs)
@@ -218,4 +236,4 @@ def _drain(pending: deque[Task]) -> None:
             task = pending.popleft()
         except IndexError:
             return
-        task.do()
+        task.measure()
