@@ -16,7 +16,7 @@ class Plan:
     Attributes:
         scale: of the five jobs' input; 1 is 3.2 M rows.
         runs: of each figure; engines take turns.
-        batch_rows: records of a source in one tick, where the figure does not say.
+        batch_rows: records of a source in one tick, where the figure does not say: as many as in `velo run`.
         cores_scale: of the input by which two cores are compared with one: it must take ten seconds or more.
         rates: rows a second at which latency is measured.
         latency_s, warm_up_s: measured, and before that left out.
@@ -30,7 +30,7 @@ class Plan:
 
     scale: float = 1.0
     runs: int = 3
-    batch_rows: int = 50_000
+    batch_rows: int = 80_000
     cores_scale: float = 8.0
     rates: tuple[int, ...] = (10_000, 100_000)
     latency_s: int = 20

@@ -7,9 +7,10 @@ import pytest
 
 import velostream_nb as velo
 from benchmarks import __main__, child, inputs, peers, render
-from benchmarks.plan import SECTIONS, TINY
+from benchmarks.plan import FULL, SECTIONS, TINY
 from benchmarks.report import DUCKDB, OURS, Section, load
 from benchmarks.workers.latency import Subscriber
+from velostream_nb.jobs.batch import BATCH_ROWS
 
 EXPECTED = {
     "files": ["five jobs, JSON lines", "five jobs, Parquet: peak memory"],
@@ -139,3 +140,7 @@ def test_a_subscriber_ends_with_what_it_is_used_in():
     ):
         raise RuntimeError("the engine fell over")
     assert not subscriber.is_alive()
+
+
+def test_ticks_are_as_large_as_those_of_velo_run():
+    assert FULL.batch_rows == BATCH_ROWS
