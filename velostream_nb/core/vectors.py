@@ -26,6 +26,7 @@ def _pairs() -> list[tuple[np.dtype[Any], pa.DataType]]:
 _TYPES = dict(_pairs())
 _DTYPES = {
     **{arrow.id: dtype for dtype, arrow in _pairs()},
+    pa.bool_().id: np.dtype(np.bool_),
     **{arrow.id: np.dtype(np.int64) for arrow in _LONG_TIMES},
     **{arrow.id: np.dtype(np.int32) for arrow in _SHORT_TIMES},
 }
@@ -50,10 +51,10 @@ def _bitmap(flags: Mask) -> pa.Buffer:
 
 def numbers_in(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     """The inverse of `vector`; of NULL anything. Times are integers. Only booleans are a copy, to be written to."""
-    array = _whole(column)
-    if pa.types.is_boolean(array.type):
-        return flags_in(array)
+    array = whole(column)
     dtype = _DTYPES[array.type.id]
+    if dtype == np.bool_:
+        return flags_in(array)
     if not len(array):
         return np.empty(0, dtype=dtype)
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
@@ -66,7 +67,7 @@ def integers_in(column: pa.Array | pa.ChunkedArray) -> Int64s:
 
 def flags_in(column: pa.Array | pa.ChunkedArray) -> Mask:
     """The same for booleans."""
-    array = _whole(column)
+    array = whole(column)
     if not len(array):
         return np.empty(0, dtype=np.bool_)
     stop = array.offset + len(array)
@@ -76,11 +77,12 @@ def flags_in(column: pa.Array | pa.ChunkedArray) -> Mask:
 
 def valid_in(column: pa.Array | pa.ChunkedArray) -> Mask:
     """Which values are not NULL."""
-    array = _whole(column)
+    array = whole(column)
     return flags_in(array.is_valid()) if array.null_count else np.ones(len(array), dtype=np.bool_)
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column in one piece."""
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import numbers_in, vector
 from velostream_nb.engine.added import Added
 from velostream_nb.engine.arrays import folds
 from velostream_nb.engine.delta import Account, Delta, concat, int64s
@@ -106,7 +107,7 @@ class Accumulated(Added):
         keys = self._slots.arrays(np.arange(count))
         every = [(f"{name}_{part}", n) for name, c in self._carried.items() for part, n in c.parts.items()]
         # copied: what is carried changes in place
-        parts = [(name, pa.array(numbers[:count].copy())) for name, numbers in every]
+        parts = [(name, vector(numbers[:count].copy())) for name, numbers in every]
         names = [*self.node.partition, *(name for name, _ in parts)]
         return {"held": self.held, "carried": pa.table([*keys, *(array for _, array in parts)], names=names)}
 
@@ -115,7 +116,7 @@ class Accumulated(Added):
         self._slots = KeyNumbering(self._partition)
         self._slots.number(self._keys(carried), carried.num_rows)
         for name, call in self._carried.items():
-            call.parts = {part: carried.column(f"{name}_{part}").to_numpy().copy() for part in call.parts}
+            call.parts = {part: numbers_in(carried.column(f"{name}_{part}")).copy() for part in call.parts}
 
     def state_size(self) -> tuple[int, int]:
         size = sum(part.nbytes for carried in self._carried.values() for part in carried.parts.values())

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from velostream_nb.core.types import HUGEINT
 from velostream_nb.core.vectors import valid_in
+from velostream_nb.core.vectors import whole as whole
 from velostream_nb.engine.frames import Values, Wide, bitmap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -97,15 +98,6 @@ def array_of(values: Values, dtype: pa.DataType) -> pa.Array:
     assert known is not None, dtype
     data = np.ascontiguousarray(values.numbers, dtype=known)
     return pa.Array.from_buffers(dtype, len(data), [bitmap(values.valid), pa.py_buffer(data)])
-
-
-def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """The column in one piece."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
 
 def texts(values: Sequence[str]) -> pa.Array:

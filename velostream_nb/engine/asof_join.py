@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import OP, TS, no_rows
+from velostream_nb.core.vectors import flags_in, integers_in, vector
 from velostream_nb.engine.bands import Run, by_position, moved
 from velostream_nb.engine.delta import WM, Account, Delta, Int64s, concat, int64s
 from velostream_nb.engine.duck import Duck
@@ -139,14 +140,14 @@ class AsofJoin(Operator):
     def _numbers_of(self, name: str, rows: Int64s) -> Int64s:
         """A hidden column of right rows."""
         (column,) = self._rows.taken([self._places[name]], rows)
-        return np.asarray(column.to_numpy(), dtype=np.int64)
+        return integers_in(column)
 
     def _positions(self, rows: Int64s) -> list[Int64s]:
         return [self._numbers_of(name, rows) for name in self.node.inputs[1].pos]
 
     def _deleted(self, rows: Int64s) -> Bools:
         (column,) = self._rows.taken([self._places[OP]], rows)
-        return np.asarray(pc.equal(column, "delete").to_numpy(zero_copy_only=False), dtype=np.bool_)
+        return flags_in(pc.fill_null(pc.equal(column, "delete"), False))
 
     def _passed(self, left_us: int, oldest_us: int, right_us: int) -> None:
         """Forget the right rows that no left row still to come or to be answered needs."""
@@ -220,10 +221,10 @@ class AsofJoin(Operator):
         if hit.all():
             right = self._rows.taken(places, rows)
         elif self.node.outer:
-            indices = pa.array(np.cumsum(hit) - 1, mask=~hit)
+            indices = vector(np.cumsum(hit) - 1, absent=~hit)
             right = [column.take(indices) for column in self._rows.taken(places, rows[hit])]
         else:
-            left = left.filter(pa.array(hit))
+            left = left.filter(vector(hit))
             right = self._rows.taken(places, rows[hit])
         columns = [left.column(c) for c, _ in self.node.left_columns]
         columns += [*right, *(left.column(h) for h in hidden_of(self.node))]
@@ -268,7 +269,7 @@ def _split(rows: pa.Table, first: Bools) -> tuple[pa.Table, pa.Table]:
         rest = rows.slice(count)
         many = rest.column(0).num_chunks > _CHUNKS
         return rows.slice(0, count), rest.combine_chunks() if many else rest
-    return rows.filter(pa.array(first)), rows.filter(pa.array(~first)).combine_chunks()
+    return rows.filter(vector(first)), rows.filter(vector(~first)).combine_chunks()
 
 
 def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:
@@ -276,7 +277,7 @@ def _versions(rows: pa.Table, in_force_us: int | None = None) -> pa.Table:
     true = rows.column(TS)
     rows = rows.drop_columns([WM]) if WM in rows.column_names else rows
     if in_force_us is not None:
-        rows = rows.set_column(rows.schema.get_field_index(TS), TS, pa.array([in_force_us], pa.int64()))
+        rows = rows.set_column(rows.schema.get_field_index(TS), TS, vector(np.array([in_force_us])))
     return rows.append_column(pa.field(_TRUE, pa.int64()), true)
 
 

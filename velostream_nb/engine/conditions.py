@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.types import HUGEINT
+from velostream_nb.core.vectors import flags_in
 from velostream_nb.engine.arithmetic import truth
 from velostream_nb.engine.arrays import texts, wide_of
 from velostream_nb.engine.formulas import is_exact
@@ -138,7 +139,7 @@ def _null_test(condition: IsNull) -> Test:
 
     def passes(rows: Reading) -> Mask:
         values = rows.array(column)
-        return _bools(values.is_valid() if negated else values.is_null())
+        return flags_in(values.is_valid() if negated else values.is_null())
 
     return passes
 
@@ -151,7 +152,7 @@ def _text_test(condition: Compared, kind: pa.DataType) -> Test:
     def passes(rows: Reading) -> Mask:
         compare = pc.equal if equal else pc.not_equal
         found = compare(rows.array(column), literal)
-        return _bools(found.fill_null(False) if found.null_count else found)
+        return flags_in(found.fill_null(False) if found.null_count else found)
 
     return passes
 
@@ -186,8 +187,3 @@ def _clamped(array: pa.Array) -> tuple[Numbers, Mask | None]:
     if not fits.all():
         low = np.where(fits, low, np.where(wide.high < 0, _LEAST, _GREATEST))
     return low, wide.valid
-
-
-def _bools(array: pa.Array) -> Mask:
-    found: Mask = array.to_numpy(zero_copy_only=False)
-    return found

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, Rejected
+from velostream_nb.core.vectors import vector, whole
 from velostream_nb.engine.codes import Int64s as Int64s
 from velostream_nb.engine.codes import narrow, parted
 
@@ -79,8 +80,9 @@ class Account:
 def int64s(table: pa.Table, name: str) -> Int64s:
     """A hidden int64 column as numpy."""
     column = table.column(name)
-    array = column.chunk(0) if column.num_chunks == 1 else column  # of a chunk there need be no copy
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.int64)
+    array = column.chunk(0) if column.num_chunks == 1 else whole(column)
+    rows = len(array)
+    return np.frombuffer(array.buffers()[1], np.int64, rows, 8 * array.offset) if rows else np.empty(0, dtype=np.int64)
 
 
 def concat(parts: list[pa.Table]) -> pa.Table:
@@ -96,8 +98,8 @@ def split_late(table: pa.Table, wm: Int64s) -> tuple[pa.Table, pa.Table | None]:
     late = int64s(table, TS) < wm
     if not late.any():
         return table, None
-    behind = table.filter(pa.array(late)).append_column(WM, pa.array(wm[late]))
-    return table.filter(pa.array(~late)), behind
+    behind = table.filter(vector(late)).append_column(WM, vector(wm[late]))
+    return table.filter(vector(~late)), behind
 
 
 def is_sorted(*keys: Int64s) -> bool:

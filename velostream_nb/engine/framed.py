@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine import frames
 from velostream_nb.engine.added import Added
 from velostream_nb.engine.arrays import array_of, folds, scale_of
@@ -244,7 +245,7 @@ def _looked_up(
     if there is None or plain:
         return found
     absent = default if default is not None else pa.nulls(1, result)[0]
-    return pc.if_else(pa.array(there), found, absent)
+    return pc.if_else(vector(there), found, absent)
 
 
 def _keep(block: _Block, history: History, seen: Extended, ready: Mask | None, watermark_us: int) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MIN_US
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import ranges
 from velostream_nb.engine.codes import Int64s, parted
 from velostream_nb.engine.extended import Extended
@@ -169,7 +170,7 @@ class History:
         slots = np.repeat(np.arange(len(self._end)), self._end - self._start)
         places = self._live()
         columns = [pool.array(places) for pool in self._pools.values()]
-        return pa.Table.from_arrays([pa.array(slots), *self.slots.arrays(slots), *columns], schema=self.schema)
+        return pa.Table.from_arrays([vector(slots), *self.slots.arrays(slots), *columns], schema=self.schema)
 
     @property
     def schema(self) -> pa.Schema:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.vectors import flags_in, vector
 from velostream_nb.engine.bands import Pairs, Run
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat
 from velostream_nb.engine.duck import Duck, EvaluationError
@@ -167,7 +168,7 @@ class IntervalJoin(Operator):
         own = left.rows.taken(self._taken[0], left.at[left_rows[order]])
         other = right.rows.taken(self._taken[1], right.at[right_rows[order]])
         ends = len(self.node.left_columns), len(self.node.right_columns)
-        ordered = [*own[: ends[0]], *other[: ends[1]], pa.array(times[order]), *own[ends[0] :], *other[ends[1] :]]
+        ordered = [*own[: ends[0]], *other[: ends[1]], vector(times[order]), *own[ends[0] :], *other[ends[1] :]]
         return pa.Table.from_arrays(ordered, schema=self._own)
 
     def _alone(self, rows: Int64s, number: int) -> pa.Table:
@@ -177,7 +178,7 @@ class IntervalJoin(Operator):
         split = len(node.inputs[0].pos)
         names = *(o for _, o in columns), *(node.pos[split:] if number else node.pos[:split])
         found = dict(zip(names, side.rows.taken(self._taken[number], side.at[rows]), strict=True))
-        found[TS] = pa.array(side.times[rows])
+        found[TS] = vector(side.times[rows])
         arrays = [found[f.name] if f.name in found else _absent(f, len(rows), node.pos) for f in self._own]
         return pa.Table.from_arrays(arrays, schema=self._own)
 
@@ -197,7 +198,7 @@ class IntervalJoin(Operator):
         found = {}
         for number, (name, side) in enumerate(zip(_NAMES, self._sides, strict=True)):
             rows, done = side.snapshot(number)
-            found[name] = rows.append_column(_MATCHED, pa.array(done)) if self._tracked[number] else rows
+            found[name] = rows.append_column(_MATCHED, vector(done)) if self._tracked[number] else rows
         return found
 
     def load_tables(self, tables: dict[str, pa.Table]) -> None:
@@ -210,7 +211,7 @@ class IntervalJoin(Operator):
         new = left, left if one else self._appended(1, rows[1])
         for number, (name, side) in enumerate(zip(_NAMES, self._sides, strict=True)):
             if self._tracked[number]:
-                side.done(number)[:] = tables[name].column(_MATCHED).to_numpy()[side.at]
+                side.done(number)[:] = flags_in(tables[name].column(_MATCHED))[side.at]
         self._matches.settled(self._left, self._right, new)
 
     def state_size(self) -> tuple[int, int]:
@@ -219,7 +220,7 @@ class IntervalJoin(Operator):
 
 
 def _absent(field: pa.Field, rows: int, positions: tuple[str, ...]) -> pa.Array:
-    return pa.array(np.full(rows, -1)) if field.name in positions else pa.nulls(rows, field.type)
+    return vector(np.full(rows, -1)) if field.name in positions else pa.nulls(rows, field.type)
 
 
 def _past(us: int) -> str:

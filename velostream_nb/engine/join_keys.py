@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.identity import combined, identity
+from velostream_nb.core.vectors import valid_in, vector
 from velostream_nb.engine.arrays import values_of, whole
 from velostream_nb.engine.bands import Run, run_of
 from velostream_nb.engine.delta import Int64s
@@ -101,9 +102,9 @@ class Numbers:
         keys = [a if a.type == t else a.cast(t) for a, t in zip(arrays, self._types, strict=True)]
         if self._nulls or not any(key.null_count for key in keys):
             return self._known.number(keys, rows.num_rows)
-        there = np.logical_and.reduce([key.is_valid().to_numpy(zero_copy_only=False) for key in keys])
+        there = np.logical_and.reduce([valid_in(key) for key in keys])
         numbers = np.full(rows.num_rows, -1, dtype=np.int64)
-        numbers[there] = self._known.number([key.filter(pa.array(there)) for key in keys], int(there.sum()))
+        numbers[there] = self._known.number([key.filter(vector(there)) for key in keys], int(there.sum()))
         return numbers
 
     def keep(self, used: Int64s) -> Int64s:
@@ -133,11 +134,11 @@ class _Listed:
         codes, _ = combined(map(identity, both), before + rows)
         _, first, which = np.unique(codes, return_index=True, return_inverse=True)
         kept = np.sort(first)
-        self._keys = [column.take(pa.array(kept)) for column in both]
+        self._keys = [column.take(vector(kept)) for column in both]
         found: Int64s = np.searchsorted(kept, first[which[before:]])
         return found
 
     def keep(self, numbers: Int64s) -> Int64s:
         """Forget all the others; these are numbered anew: their new numbers."""
-        self._keys = [column.take(pa.array(numbers)) for column in self._keys]
+        self._keys = [column.take(vector(numbers)) for column in self._keys]
         return np.arange(len(numbers))

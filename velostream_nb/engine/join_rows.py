@@ -8,6 +8,7 @@ from copy import copy
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Int64s
 
 _MANY = 64
@@ -83,7 +84,7 @@ class Rows:
         self._scattered = self._scattered or last - first >= _SCATTERED
         start = self._start(first)
         if self._ends[last] - start <= _NEAR * len(rows) + _FEW:
-            parts, indices = self._chunks[first : last + 1], pa.array(rows - start)
+            parts, indices = self._chunks[first : last + 1], vector(rows - start)
             return [pa.concat_arrays([chunk.column(c) for chunk in parts]).take(indices) for c in columns]
         return self._from_chunks(columns, rows, chunk_of)
 
@@ -101,7 +102,7 @@ class Rows:
         found = [pa.concat_arrays(arrays) for arrays in zip(*parts, strict=True)]
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        indices = pa.array(back)
+        indices = vector(back)
         return [array.take(indices) for array in found]
 
     def _start(self, chunk: int) -> int:
@@ -124,5 +125,5 @@ class Rows:
 
 
 def _taken(chunk: pa.RecordBatch, columns: Sequence[int], rows: Int64s) -> list[pa.Array]:
-    indices = pa.array(rows)
+    indices = vector(rows)
     return [chunk.column(c).take(indices) for c in columns]

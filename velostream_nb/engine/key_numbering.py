@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import number_type, whole
 from velostream_nb.engine.codes import Int64s
 from velostream_nb.engine.frames import Mask
@@ -132,7 +133,7 @@ class KeyNumbering:
             return [pa.nulls(0, dtype) for dtype in self._schema.types]
         keys = pa.concat_tables(self._keys).combine_chunks()
         self._keys = [keys]
-        return [whole(column) for column in keys.take(pa.array(numbers)).columns]
+        return [whole(column) for column in keys.take(vector(numbers)).columns]
 
     def keep(self, numbers: Int64s) -> Int64s:
         """Forget all the others; these are numbered anew: their new numbers."""
@@ -190,7 +191,7 @@ class KeyNumbering:
         numbers, firsts = self._put(first, own)
         self._know(first, _some(own, firsts))
         self._count = first + len(firsts)
-        arrays = [whole(column).take(pa.array(rows[firsts])) for column in columns]
+        arrays = [whole(column).take(vector(rows[firsts])) for column in columns]
         self._keys.append(pa.Table.from_arrays(arrays, schema=self._schema))
         if len(self._keys) > _CHUNKS:
             self._keys = [pa.concat_tables(self._keys).combine_chunks()]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from velostream_nb.core.model import WATERMARK_MAX_US, WATERMARK_MIN_US
 from velostream_nb.core.records import WEIGHT, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, concat
 from velostream_nb.engine.duck import Duck, quote
 from velostream_nb.engine.kept import AT, net, row_bytes
@@ -132,7 +134,7 @@ class OneRowJoin(Operator):
     def _remember(self, rows: pa.Table, at_us: int) -> None:
         if not rows.num_rows:
             return
-        self._at.rows = pa.table({AT: pa.array([at_us], pa.int64())})
+        self._at.rows = pa.table({AT: vector(np.array([at_us]))})
         self._rows += self._keep.run()
         self._since += rows.num_rows
         self._taken_back |= pc.min(rows.column(WEIGHT)).as_py() < 0

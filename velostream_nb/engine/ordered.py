@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from velostream_nb.core.model import WATERMARK_MAX_US
 from velostream_nb.core.records import TS, no_rows
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.delta import Account, Delta, Int64s, concat, int64s, is_sorted
 from velostream_nb.engine.duck import Duck
 from velostream_nb.engine.node import Operator, hidden_of
@@ -17,7 +18,7 @@ from velostream_nb.sql import plan
 def in_order(rows: pa.Table, node: plan.Node) -> pa.Table:
     """The rows by (event time, position); DuckDB gives window results partition by partition."""
     keys = [int64s(rows, name) for name in hidden_of(node)]
-    return rows if _all_rise(keys) or is_sorted(*keys) else rows.take(pa.array(np.lexsort(keys[::-1])))
+    return rows if _all_rise(keys) or is_sorted(*keys) else rows.take(vector(np.lexsort(keys[::-1])))
 
 
 def _all_rise(keys: list[Int64s]) -> bool:
@@ -57,7 +58,7 @@ class Peers:
     def keep(self, rows: pa.Table, complete: npt.NDArray[np.bool_]) -> None:
         """Hold back the others."""
         done = bool(complete.all())
-        self.held = rows.slice(0, 0) if done else rows.filter(pa.array(~complete)).combine_chunks()
+        self.held = rows.slice(0, 0) if done else rows.filter(vector(~complete)).combine_chunks()
 
 
 class Order(Operator):

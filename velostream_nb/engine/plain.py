@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arithmetic import Computation, computation
 from velostream_nb.engine.arrays import array_of, texts
 from velostream_nb.engine.conditions import Check
@@ -116,7 +117,7 @@ class _Chosen(Column):
         chosen: npt.NDArray[np.int64] = np.full(rows.rows.num_rows, len(self._tests), dtype=np.int64)
         for place in reversed(range(len(self._tests))):
             chosen[self._tests[place](rows)] = place
-        return self._results.take(pa.array(chosen))
+        return self._results.take(vector(chosen))
 
 
 def _column(expression: Expression, given: pa.Schema, dtype: pa.DataType) -> Column | None:

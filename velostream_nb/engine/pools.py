@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from velostream_nb.core.vectors import valid_in, vector
 from velostream_nb.engine.arrays import Scalar, array_of, number_type, values_of, whole
 from velostream_nb.engine.codes import Int64s
 from velostream_nb.engine.frames import Mask, Values
@@ -81,12 +82,12 @@ class Others:
         self._which = _moved(self._which, source, target, places)
 
     def take(self, places: Int64s) -> pa.Array:
-        return whole(self._chunks.take(pa.array(self._which.take(places))))
+        return whole(self._chunks.take(vector(self._which.take(places))))
 
     def known(self, places: Int64s) -> Values:
         """For counting: which values are NULL; the numbers say nothing."""
         array = self.take(places)
-        valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+        valid = valid_in(array) if array.null_count else None
         return Values(np.zeros(len(array), dtype=np.int8), valid)
 
     def array(self, places: Int64s) -> pa.Array:

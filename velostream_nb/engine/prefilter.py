@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.conditions import Check
 from velostream_nb.engine.plain import Plain
 from velostream_nb.engine.reading import OutOfReachError, Reading
@@ -86,7 +87,7 @@ class Prefilter:
 
     def those(self, rows: pa.Table) -> pa.Table:
         """The same of a table, with all its columns."""
-        return rows.take(pa.array(self._check.passes(rows).nonzero()[0]))
+        return rows.take(vector(self._check.passes(rows).nonzero()[0]))
 
     def passing(self, rows: pa.Table) -> pa.Table:
         """The rows that may pass, in their order; all of them when there would be little to gain."""
@@ -103,4 +104,4 @@ class Prefilter:
         if count * _FEW > rows.num_rows:
             self._rest = _USELESS if rows.num_rows > _USELESS else 0
             return rows
-        return rows.take(pa.array(places))
+        return rows.take(vector(places))

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from velostream_nb.core.types import HUGEINT
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import values_of, whole, wide_of
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.frames import Mask, Numbers
@@ -104,7 +105,7 @@ class Reading:
 def _taken(rows: pa.Table | pa.RecordBatch, places: Int64s) -> pa.Table | pa.RecordBatch:
     batches = rows.to_batches() if isinstance(rows, pa.Table) else [rows]
     # of one piece it takes two thirds of the time
-    return (batches[0] if len(batches) == 1 else rows).take(pa.array(places))
+    return (batches[0] if len(batches) == 1 else rows).take(vector(places))
 
 
 def nearest(reaches: Iterable[Mapping[str, int]]) -> dict[str, int]:

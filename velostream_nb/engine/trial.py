@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.types import HUGEINT
+from velostream_nb.core.vectors import vector
 from velostream_nb.engine.arrays import array_of, number_type, texts, validity_of, values_of, whole
 from velostream_nb.engine.delta import Int64s
 from velostream_nb.engine.frames import Mask, Values, Wide
@@ -52,7 +53,7 @@ def _column(dtype: pa.DataType, place: int, reach: int | None, words: Sequence[s
     kind = number_type(dtype)
     if pa.types.is_string(dtype):
         every = pa.concat_arrays([texts([*_WORDS, *words]), pa.nulls(1, pa.string())])
-        return every.take(pa.array(picked % len(every)))
+        return every.take(vector(picked % len(every)))
     if kind is not None and kind.kind == "f":
         with np.errstate(over="ignore"):
             doubles = np.array(_DOUBLES, dtype=np.float64).astype(kind)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from velostream_nb.core.vectors import valid_in, vector
 from velostream_nb.engine.arrays import number_type, values_of, whole
 from velostream_nb.engine.frames import Mask
 from velostream_nb.engine.shared import Column, Shared, frozen
@@ -80,7 +81,7 @@ class Words:
             if text:
                 found += self._text(array)
             elif array.null_count:
-                absent = array.is_null().to_numpy(zero_copy_only=False)
+                absent = ~valid_in(array)
                 found += [np.where(absent, np.uint64(0), word) for word in _numbers(array)]
                 found.append(absent.astype(np.uint64))
             else:
@@ -92,7 +93,7 @@ class Words:
         if long is None:
             return words
         # the numbers of longer ones are our own
-        values = array.filter(pa.array(long)).cast(pa.large_binary()).to_pylist()
+        values = array.filter(vector(long)).cast(pa.large_binary()).to_pylist()
         known = self._long
         numbers = [known.setdefault(value, len(known)) for value in values]
         words = [None if word is None else word.copy() for word in words]
@@ -128,7 +129,7 @@ def _spelled(array: pa.Array) -> Text:
             word = any_word[before:].take(starts).view(np.uint64)
             word &= masks.take(short)
         found.append(word)
-    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    null = ~valid_in(array) if array.null_count else None
     if null is not None:
         _blank(found, null, _NULL)
     for word in found:
