@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from velostream_nb.core.records import TS
+from velostream_nb.core.vectors import valid_in
 from velostream_nb.engine.bands import (
     PAIRS_AT_ONCE,
     Mark,
@@ -240,7 +241,7 @@ def _null(rows: pa.Table, names: Collection[str]) -> Bools | None:
     for name in names:
         column = rows.column(name)
         if column.null_count:
-            null = np.asarray(column.is_null().to_numpy(), dtype=np.bool_)
+            null = ~valid_in(column)
             found = null if found is None else found | null
     return found
 
