@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,16 @@ import numpy.typing as npt
 from velostream_nb.engine.frames import Mask
 
 Doubles = npt.NDArray[np.float64]
+
+ARITHMETIC: Mapping[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "neg": operator.neg,
+    "abs": abs,
+}
+"""What the signs of formulas stand for."""
 
 
 def compared(sign: str, one: Doubles, other: Doubles) -> Mask:

@@ -6,26 +6,17 @@ in which anything else meets are left to DuckDB; over the rows of one batch `ari
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from velostream_nb.engine.arrays import values_of
-from velostream_nb.engine.doubles import Doubles, compared
+from velostream_nb.engine.doubles import ARITHMETIC, Doubles, compared
 from velostream_nb.engine.frames import Mask
 from velostream_nb.sql.formulas import Formula, Literal, Operand, Value
 
-_ARITHMETIC: Mapping[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "neg": operator.neg,
-    "abs": abs,
-}
 _COMPARISONS = ("<", "<=", ">", ">=")
 
 
@@ -40,7 +31,7 @@ def _is_double(part: Operand, schemas: tuple[pa.Schema, pa.Schema]) -> bool:
         return False
     if isinstance(part, Value):
         return bool(pa.types.is_float64(schemas[part.side].field(part.column).type))
-    if part.sign not in _ARITHMETIC and part.sign not in _COMPARISONS:
+    if part.sign not in ARITHMETIC and part.sign not in _COMPARISONS:
         return False
     doubles = [_is_double(inner, schemas) for inner in part.parts]
     return any(doubles) and all(
@@ -75,4 +66,4 @@ def _computed(part: Operand, values: Mapping[Value, Doubles]) -> Any:
         return part.double
     if isinstance(part, Value):
         return values[part]
-    return _ARITHMETIC[part.sign](*(_computed(inner, values) for inner in part.parts))
+    return ARITHMETIC[part.sign](*(_computed(inner, values) for inner in part.parts))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from velostream_nb.engine.doubles import compared, compared_with
+from velostream_nb.engine.doubles import ARITHMETIC, compared, compared_with
 from velostream_nb.engine.frames import Mask
 from velostream_nb.engine.reading import Found, Reading
 from velostream_nb.sql.formulas import Literal
@@ -34,14 +34,6 @@ _EXACT_IN_DOUBLE = 1 << 53
 _EXACT_POWER = 22
 """Up to this one powers of 10 are doubles: a quotient by another one depends on how it is found."""
 
-_ARITHMETIC: Mapping[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "neg": operator.neg,
-    "abs": abs,
-}
 COMPARISONS: Mapping[str, Callable[..., Any]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -107,7 +99,7 @@ def _constant(number: int) -> Evaluate:
 
 def combined(sign: str, parts: Sequence[Part]) -> Part | None:
     """Arithmetic: NULL where one of the parts is."""
-    apply = _ARITHMETIC[sign]
+    apply = ARITHMETIC[sign]
     alike = _alike(parts, sign in ("+", "-"))
     if alike is None or alike[0].kind not in ("double", "whole"):
         return None
