@@ -149,8 +149,8 @@ def stream(
 ) -> Run:
     """Run the plan over the tables: batches of `batch_rows` (None: of random sizes), topics interleaved at random.
 
-    With `restart` the engine is saved, thrown away and loaded again at random ticks. `after_tick` gets the rows of
-    every tick, and how many rows of each topic were taken so far.
+    With `restart` the engine is saved, thrown away and loaded again: after a tick without rows, and at random ticks.
+    `after_tick` gets the rows of every tick, and how many rows of each topic were taken so far.
     """
     engine = JobEngine(plan, state_dir=str(restart) if restart else None)
     done = dict.fromkeys(engine.topics, 0)
@@ -165,6 +165,9 @@ def stream(
         run.rejected += len(outcome.rejected)
 
     try:
+        if restart is not None:
+            take(engine.tick({}))
+            engine = restarted(engine, plan, restart)
         while any(done[t] < tables[t].num_rows for t in done):
             batches: dict[str, list[Decoded]] = {}
             for topic in done:
@@ -177,16 +180,22 @@ def stream(
             take(engine.tick(batches))
             run.peak_state = max(run.peak_state, sum(s.state_rows for s in engine.stats()))
             if restart is not None and rng.random() < 0.3:
-                path = restart / "snapshot.duckdb"
-                engine.save(path)
-                engine.close()
-                engine = JobEngine(plan, state_dir=str(restart))
-                engine.load(path)
+                engine = restarted(engine, plan, restart)
         if final:
             take(engine.tick({}, final=True))
     finally:
         engine.close()
     return run
+
+
+def restarted(engine: JobEngine, plan: JobPlan, folder: Path) -> JobEngine:
+    """Another engine in the state of one that is saved and closed."""
+    path = folder / "snapshot.duckdb"
+    engine.save(path)
+    engine.close()
+    found = JobEngine(plan, state_dir=str(folder))
+    found.load(path)
+    return found
 
 
 def stream_peaks(plan: JobPlan, tables: Tables, batch_rows: int) -> list[list[OperatorStats]]:

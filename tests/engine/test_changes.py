@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine import data
 from tests.engine.changelog import Changelog
-from tests.engine.harness import comparable
+from tests.engine.harness import comparable, restarted
 from velostream_nb.core.errors import BindError
 from velostream_nb.core.records import OP, POS, TS, Decoded, pack_position
 from velostream_nb.core.schema import StreamSchema, guess_time_column
@@ -101,13 +101,21 @@ def follow(
     settings: Mapping[str, str] | None = None,
     tmp_path: Any = None,
 ) -> tuple[JobPlan, list[dict[str, Any]]]:
-    """Run the query in random ticks; after each the folded output equals DuckDB's answer. Gives all the changes."""
+    """Run the query in random ticks; after each the folded output equals DuckDB's answer. Gives all the changes.
+
+    With `tmp_path` the engine is saved, thrown away and loaded again: after a tick without rows, and at random ticks.
+    """
     plan = plan_of(query, topics, settings)
     rng = random.Random(seed)
     engine = JobEngine(plan, state_dir=str(tmp_path) if tmp_path else None)
     done = dict.fromkeys(engine.topics, 0)
     reader, changes = Changelog(plan.key), []
     try:
+        if tmp_path is not None:
+            outcome = engine.tick({})
+            changes += outcome.rows.to_pylist()
+            reader.take(_changes(outcome.rows), "before any row")
+            engine = restarted(engine, plan, tmp_path)
         while any(done[t] < topics[t].rows.num_rows for t in done):
             batches = {}
             for name in done:
@@ -123,10 +131,7 @@ def follow(
             reader.take(_changes(outcome.rows), f"after {done}")
             assert comparable(reader.rows()) == answer(oracle or query, topics, done), f"after {done}"
             if tmp_path is not None and rng.random() < 0.2:
-                engine.save(tmp_path / "state.duckdb")
-                engine.close()
-                engine = JobEngine(plan, state_dir=str(tmp_path))
-                engine.load(tmp_path / "state.duckdb")
+                engine = restarted(engine, plan, tmp_path)
     finally:
         engine.close()
     return plan, changes

@@ -79,7 +79,9 @@ class Keys:
         """Take back what `table` gave: the numbers that the keys have now."""
         self.numbering.clear()
         columns = keys.columns[:-1]
-        return self.numbering.number(columns, keys.num_rows) if keys.num_rows else np.empty(0, dtype=np.int64)
+        if not columns:  # the one key is 0, and there may be an answer over no rows, before any has come
+            return np.zeros(1, dtype=np.int64)
+        return self.numbering.number(columns, keys.num_rows)
 
 
 def _plain(feeds: Sequence[Feed], by: Sequence[Sequence[str]]) -> list[list[str]] | None:
